@@ -1,0 +1,29 @@
+-- What contacts should hold: one row for each customer, with the facts of its primary lead. Other leads never show in legacy.
+-- No casts to legacy's shorter types: a value that does not fit must fail and be queued, not be cut.
+
+create view crmshift.contacts_expected as
+select t.cst_id        as id,
+       t.workspace_id,
+       t.firstname,
+       t.lastname,
+       t.email,
+       t.phone1        as phone_number,
+       t.address1      as st_address,
+       t.city,
+       t.state,
+       t.zip,
+       l.source        as lead_source,
+       l.disposition   as lead_status,
+       l.appointment_status,
+       t.dateadded     as created_at,
+       greatest(t.lastchanged, l.lastchangedon) as updated_at
+  from public.customers as t
+  left join public.leads as l on l.customer_id = t.cst_id and l.is_primary;
+comment on view crmshift.contacts_expected is 'What public.contacts should hold, read from public.customers and their primary public.leads.';
+
+insert into crmshift.mapping (name, entity, direction, target, key, key_types, position) values
+    ('contacts', 'customer', 'to_legacy', 'public.contacts', '{id}', '{uuid}', 1);
+insert into crmshift.feed (mapping, source, key, mode, prepare) values
+    ('contacts', 'public.customers', '{cst_id}', 'sync', null),
+    ('contacts', 'public.leads', '{customer_id}', 'sync', 'crmshift.follow_primary_lead'),
+    ('contacts', 'public.customer_custom_fields', '{customer_id}', 'fill', null);

@@ -1,0 +1,30 @@
+-- What customers should hold: one row for each contact, under the same id.
+
+create view crmshift.customers_expected as
+select c.id           as cst_id,
+       c.workspace_id,
+       c.firstname::text as firstname,
+       c.lastname::text  as lastname,
+       c.email::text     as email,
+       c.phone_number::text as phone1,
+       c.st_address      as address1,
+       c.city::text      as city,
+       c.state::text     as state,
+       c.zip::text       as zip,
+       c.created_at      as dateadded,
+       -- Legacy has one clock for the person and the lead. A customer that is written takes it over; by itself the clock
+       -- is no reason to write one, as long as its lead keeps the time (see leads_expected).
+       c.updated_at      as lastchanged,
+       case when l.id is null or c.updated_at is null then t.lastchanged is not distinct from c.updated_at
+            else t.lastchanged <= c.updated_at end is true as lastchanged_agrees
+  from public.contacts as c
+  left join public.customers as t on t.cst_id = c.id
+  left join public.leads as l on l.customer_id = c.id and l.is_primary;
+comment on view crmshift.customers_expected is 'What public.customers should hold, read from public.contacts.';
+
+insert into crmshift.mapping (name, entity, direction, target, key, key_types, position) values
+    ('customers', 'customer', 'to_target', 'public.customers', '{cst_id}', '{uuid}', 1);
+insert into crmshift.feed (mapping, source, key, mode) values
+    ('customers', 'public.contacts', '{id}', 'sync'),
+    ('customers', 'public.contact_custom_fields', '{contact_id}', 'fill'),
+    ('customers', 'public.appointments', '{contact_id}', 'fill');

@@ -1,0 +1,30 @@
+-- What the primary lead of a customer should hold: one row for each contact that has any lead fact, or an appointment.
+-- A lead that is there stays while its contact does: a status set back to NULL clears the disposition and keeps the lead.
+
+create view crmshift.leads_expected as
+select c.id                 as customer_id,
+       c.workspace_id,
+       true                 as is_primary,
+       c.lead_source::text  as source,
+       c.lead_status::text  as disposition,
+       c.appointment_status::text as appointment_status,
+       -- A new lead is entered when its contact was; afterwards the date is the lead's own.
+       case when l.id is null then c.created_at else l.entrydate end as entrydate,
+       -- Legacy's one clock is the later of customers.lastchanged and leads.lastchangedon.
+       c.updated_at         as lastchangedon,
+       greatest(t.lastchanged, l.lastchangedon) is not distinct from c.updated_at as lastchangedon_agrees
+  from public.contacts as c
+  left join public.leads as l on l.customer_id = c.id and l.is_primary
+  left join public.customers as t on t.cst_id = c.id
+ where l.id is not null
+    or c.lead_source is not null
+    or c.lead_status is not null
+    or c.appointment_status is not null
+    or exists (select from public.appointments as a where a.contact_id = c.id);
+comment on view crmshift.leads_expected is 'What the primary rows of public.leads should hold, read from public.contacts.';
+
+insert into crmshift.mapping (name, entity, direction, target, key, key_types, only_where, conflict_where, before_remove, position) values
+    ('leads', 'lead', 'to_target', 'public.leads', '{customer_id}', '{uuid}', 't.is_primary', 'is_primary', 'crmshift.archive_beyond_legacy', 2);
+insert into crmshift.feed (mapping, source, key, mode) values
+    ('leads', 'public.contacts', '{id}', 'sync'),
+    ('leads', 'public.appointments', '{contact_id}', 'fill');

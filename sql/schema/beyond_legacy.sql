@@ -1,0 +1,74 @@
+-- What legacy cannot hold, row by row and value by value: what a rollback would lose and a delete in legacy archives.
+
+create view crmshift.beyond_legacy as
+with l as (select * from public.leads)
+select l.customer_id, l.workspace_id, 'public.leads'::text as table_name, jsonb_build_object('id', l.id) as key, null::text as column_name,
+       'lead that is not the primary one' as what
+  from l where not l.is_primary
+union all
+select l.customer_id, a.workspace_id, 'public.lead_appointments', jsonb_build_object('id', a.id), null,
+       'appointment of a lead that is not the primary one'
+  from public.lead_appointments as a join l on l.id = a.lead_id where not l.is_primary
+union all
+select l.customer_id, f.workspace_id, 'public.lead_custom_fields', jsonb_build_object('lead_id', f.lead_id, 'field_id', f.field_id), null,
+       'custom field of a lead'
+  from public.lead_custom_fields as f join l on l.id = f.lead_id
+union all
+select l.customer_id, f.workspace_id, 'public.appointment_custom_fields',
+       jsonb_build_object('appointment_id', f.appointment_id, 'field_id', f.field_id), null,
+       'custom field of an appointment'
+  from public.appointment_custom_fields as f join public.lead_appointments as a on a.id = f.appointment_id join l on l.id = a.lead_id
+union all
+select c.cst_id, c.workspace_id, 'public.customers', jsonb_build_object('cst_id', c.cst_id), 'address2', 'second line of the address'
+  from public.customers as c where c.address2 is not null
+union all
+select l.customer_id, l.workspace_id, 'public.leads', jsonb_build_object('id', l.id), v.column_name, v.what
+  from l join public.customers as c on c.cst_id = l.customer_id
+  cross join lateral (values
+       ('productid', l.productid is not null, 'product of the primary lead'),
+       ('sourcesubdescr', l.sourcesubdescr is not null, 'sub-source of the primary lead'),
+       ('stg_id', l.stg_id is not null, 'stage of the primary lead'),
+       ('apptdate', l.apptdate is not null, 'appointment date on the primary lead'),
+       ('lastchangedby', l.lastchangedby is not null, 'who last changed the primary lead'),
+       ('entrydate', l.entrydate is distinct from c.dateadded, 'entry date of the primary lead, other than the customer''s')
+       ) as v (column_name, beyond, what)
+ where l.is_primary and v.beyond;
+-- Not counted: which of customer and primary lead changed last. Legacy keeps the later of the two clocks.
+comment on view crmshift.beyond_legacy is 'Everything on the target that legacy has no place for, one row each: whole rows (column_name null) and single values.';
+
+create function crmshift.archive_beyond_legacy(customer_ids uuid[]) returns void
+language plpgsql
+as $$
+-- Before the primary lead of a deleted contact goes: keep what legacy never had, then make way for the delete.
+declare
+    beyond_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids) and not is_primary);
+    all_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids));
+    beyond_appointments bigint[] := array(select id from public.lead_appointments where lead_id = any (beyond_leads));
+    all_appointments bigint[] := array(select id from public.lead_appointments where lead_id = any (all_leads));
+begin
+    with gone as (delete from public.appointment_custom_fields where appointment_id = any (all_appointments) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.appointment_custom_fields', jsonb_build_object('appointment_id', appointment_id, 'field_id', field_id), to_jsonb(gone), 'contact deleted in legacy' from gone;
+    with gone as (delete from public.lead_appointments where id = any (beyond_appointments) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.lead_appointments', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
+    with gone as (delete from public.lead_custom_fields where lead_id = any (all_leads) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.lead_custom_fields', jsonb_build_object('lead_id', lead_id, 'field_id', field_id), to_jsonb(gone), 'contact deleted in legacy' from gone;
+    with gone as (delete from public.leads where id = any (beyond_leads) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.leads', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
+end
+$$;
+comment on function crmshift.archive_beyond_legacy(uuid[]) is 'Move to crmshift.archive what hangs on these customers and legacy cannot hold.';
+
+create function crmshift.archive_appointment_fields(appointment_ids bigint[]) returns void
+language plpgsql
+as $$
+begin
+    with gone as (delete from public.appointment_custom_fields where appointment_id = any (appointment_ids) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.appointment_custom_fields', jsonb_build_object('appointment_id', appointment_id, 'field_id', field_id), to_jsonb(gone), 'appointment deleted in legacy' from gone;
+end
+$$;
+comment on function crmshift.archive_appointment_fields(bigint[]) is 'Move to crmshift.archive the custom fields of these appointments.';

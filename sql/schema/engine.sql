@@ -1,0 +1,251 @@
+-- What the derived functions share: handing keys to a writer by name, settling what triggers did inside a sync,
+-- and draining the queue. None of it knows any table.
+
+create function crmshift.is_syncing() returns boolean
+language sql stable
+as $$ select nullif(current_setting('crmshift.depth', true), '') is not null $$;
+comment on function crmshift.is_syncing() is 'True inside a sync or backfill. For your own triggers: do not send a reminder, mail or webhook for a row that only moved.';
+
+create function crmshift.call_writer(verb text, of_mapping text, keys jsonb) returns bigint
+language plpgsql
+as $$
+-- Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.
+declare
+    m crmshift.mapping;
+    result bigint;
+begin
+    select * into m from crmshift.mapping where name = of_mapping;
+    if not found then
+        raise exception 'There is no mapping named %.', of_mapping
+            using errcode = 'SH001', hint = 'select name from crmshift.mapping lists them.';
+    end if;
+    execute format('select crmshift.%I(%s)', verb || '_' || m.name,
+                   (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
+                      from unnest(m.key, m.key_types) with ordinality as u (c, t, i)))
+       into result using keys;
+    return result;
+end
+$$;
+comment on function crmshift.call_writer(text, text, jsonb) is 'Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.';
+
+create function crmshift.lock_sources(of_mapping text, keys jsonb) returns void
+language plpgsql
+as $$
+-- Hold the rows a mapping reads for these keys, so that what is read in the next statement cannot be overtaken.
+-- FOR SHARE, because the keys are few and the rows of the other side will be overwritten.
+declare
+    f record;
+begin
+    for f in select feed.source, feed.key as columns, m.key, m.key_types
+               from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+              where feed.mapping = of_mapping and feed.mode = 'sync' order by feed.source loop
+        execute format('select 1 from %s as s where (%s) in (select %s from jsonb_array_elements($1) as k) order by %s for share of s',
+                       f.source::regclass,
+                       (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)),
+                       (select string_agg(format('(k ->> %L)::%s', c, t), ', ' order by i) from unnest(f.key, f.key_types) with ordinality as u (c, t, i)),
+                       (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)))
+          using keys;
+    end loop;
+end
+$$;
+comment on function crmshift.lock_sources(text, jsonb) is 'Hold the rows a mapping reads for these keys until the transaction ends.';
+
+create function crmshift.sync_keys(of_mapping text, keys jsonb) returns void
+language plpgsql
+as $$
+-- Bring these keys of one mapping up to date, whatever the state of either side. Raises when it cannot.
+declare
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+begin
+    if jsonb_array_length(keys) = 0 then
+        return;
+    end if;
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform crmshift.lock_sources(of_mapping, keys);
+    perform crmshift.call_writer('sync', of_mapping, keys);
+    perform crmshift.call_writer('remove', of_mapping, keys);
+    if before = '' and current_setting('crmshift.noted', true) = 'yes' then
+        perform crmshift.settle();
+    end if;
+    perform set_config('crmshift.depth', before, true);
+end
+$$;
+comment on function crmshift.sync_keys(text, jsonb) is 'Bring keys of one mapping up to date: select crmshift.sync_keys(''customers'', ''[{"cst_id": "…"}]''). Raises when it cannot.';
+
+create function crmshift.settle() returns void
+language plpgsql
+as $$
+-- Triggers of the application wrote mapped rows while a sync was under way. Now that the sync has written
+-- all it had to, those rows are synced in turn; three passes, then the keys wait in the queue.
+declare
+    r record;
+begin
+    for pass in 1 .. 3 loop
+        perform set_config('crmshift.noted', '', true);
+        for r in with taken as (
+                     delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning mapping, key
+                 )
+                 select taken.mapping, jsonb_agg(distinct taken.key) as keys
+                   from taken join crmshift.mapping as m on m.name = taken.mapping
+                  group by taken.mapping, m.position order by m.position loop
+            perform crmshift.sync_keys(r.mapping, r.keys);
+        end loop;
+        if coalesce(current_setting('crmshift.noted', true), '') = '' then
+            return;
+        end if;
+    end loop;
+    update crmshift.sync_queue set reason = 'not_converged' where txid = pg_current_xact_id() and reason = 'nested';
+    perform set_config('crmshift.noted', '', true);
+end
+$$;
+comment on function crmshift.settle() is 'Sync what triggers wrote inside a sync; called by the sync itself.';
+
+create function crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text default 'sync') returns bigint
+language plpgsql
+as $$
+-- Sync (or only fill) these keys; on failure halve them until the bad ones stand alone, and queue those.
+declare
+    n integer := jsonb_array_length(keys);
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+    state text; why text; violated text; in_table text; in_column text;
+begin
+    begin
+        if verb = 'fill' then
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            perform crmshift.call_writer('fill', of_mapping, keys);
+            perform set_config('crmshift.depth', before, true);
+        else
+            perform crmshift.sync_keys(of_mapping, keys);
+        end if;
+        return 0;
+    exception when others then
+        get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                in_table = table_name, in_column = column_name;
+    end;
+    if n = 1 then
+        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+        values (of_mapping, keys -> 0, 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, ''));
+        return 1;
+    end if;
+    return crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i <= n / 2), verb)
+         + crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i > n / 2), verb);
+end
+$$;
+comment on function crmshift.sync_or_queue(text, jsonb, text) is 'Sync keys of one mapping; those that fail are queued. Returns how many were queued.';
+
+create function crmshift.drift(of_mapping text, of_workspace uuid default null)
+returns table (key jsonb, kind text, columns text[])
+language plpgsql stable
+as $$
+begin
+    return query execute format('select d.key, d.kind, d.columns from crmshift.%I($1) as d', 'drift_' || of_mapping) using of_workspace;
+end
+$$;
+comment on function crmshift.drift(text, uuid) is 'Where a table differs from its mapping: key, kind (missing, extra, differs) and the columns that differ.';
+
+create function crmshift.after_truncate(of_direction text) returns void
+language plpgsql
+as $$
+-- A truncated table leaves no keys to follow: whatever its side no longer speaks of is taken from the other, children first.
+declare
+    m record;
+    keys jsonb;
+begin
+    for m in select name from crmshift.mapping where direction = of_direction order by position desc loop
+        select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
+        if keys is not null then
+            perform crmshift.sync_or_queue(m.name, keys);
+        end if;
+    end loop;
+end
+$$;
+comment on function crmshift.after_truncate(text) is 'Follow a TRUNCATE to the other side.';
+
+create function crmshift.note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]) returns void
+language plpgsql
+as $$
+-- Give the keys this transaction just queued the old and new values of the mapped columns that the write changed.
+declare
+    identity text[] := array(select a.attname from pg_catalog.pg_index as i
+                               join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                              where i.indrelid = of_source::regclass and i.indisprimary);
+begin
+    with pair as (
+        select o, n
+          from (select o, (select jsonb_object_agg(c, o -> c) from unnest(identity) as c) as id from unnest(old_rows) as o) as was
+          full join (select n, (select jsonb_object_agg(c, n -> c) from unnest(identity) as c) as id from unnest(new_rows) as n) as new
+            on was.id = new.id
+    ), change as (
+        select f.mapping,
+               (select jsonb_object_agg(k, coalesce(n, o) -> c) from unnest(m.key, f.key) as u (k, c)) as key,
+               jsonb_object_agg(r.column_name, jsonb_build_array(o -> r.column_name, n -> r.column_name)) as changed
+          from pair
+          join crmshift.feed as f on f.source = of_source and f.mode = 'sync'
+          join crmshift.mapping as m on m.name = f.mapping
+          join crmshift.mapping_reads as r on r.mapping = f.mapping and r.source = of_source
+         where (o -> r.column_name) is distinct from (n -> r.column_name)
+         group by 1, 2
+    )
+    update crmshift.sync_queue as q set changed = c.changed
+      from change as c
+     where q.txid = pg_current_xact_id() and q.reason = 'failed' and q.changed is null and q.mapping = c.mapping and q.key = c.key;
+end
+$$;
+comment on function crmshift.note_changes(text, jsonb[], jsonb[]) is 'Record in the queue what the write that failed to sync had changed.';
+
+create view crmshift.queued as
+select q.*, m.direction, l.name as subject, l.position,
+       (select jsonb_object_agg(to_name, q.key -> from_name)
+          from unnest(l.key, case when m.direction = 'to_legacy' then m.key else f.key end) as u (to_name, from_name)) as subject_key
+  from crmshift.sync_queue as q
+  join crmshift.mapping as m on m.name = q.mapping
+  left join crmshift.feed as f on m.direction = 'to_target' and f.source = m.target and f.mode = 'sync'
+  join crmshift.mapping as l on l.name = case when m.direction = 'to_legacy' then m.name else f.mapping end;
+comment on view crmshift.queued is 'The sync queue by what it is about: the legacy table and key whose two sides may be apart.';
+
+create function crmshift.drain(most integer default 500)
+returns table (settled bigint, failed bigint, conflicts bigint)
+language plpgsql
+as $$
+-- Replay by state, never blindly: the latest queued write of a row says which side is current, and that side is
+-- read anew. Where both sides queued, they wrote apart: the later stands, the other goes to the conflict log.
+declare
+    r record;
+    w record;
+    losers bigint;
+    state text;
+begin
+    settled := 0;
+    failed := 0;
+    conflicts := 0;
+    for r in select subject, subject_key, position, array_agg(id order by id) as ids, (array_agg(direction order by id desc))[1] as direction
+               from crmshift.queued
+              group by subject, subject_key, position order by min(attempts), position, min(id) limit most loop
+        begin
+            -- The keys of this row's mappings in the direction that stands: its own, or those its table feeds.
+            for w in select m.name, (select jsonb_object_agg(k, r.subject_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
+                       from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
+                       join crmshift.mapping as m on m.name = f.mapping
+                      where l.name = r.subject and r.direction = 'to_target'
+                     union all
+                     select r.subject, r.subject_key where r.direction = 'to_legacy' loop
+                perform crmshift.sync_keys(w.name, jsonb_build_array(w.key));
+            end loop;
+            insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
+            select q.mapping, q.key, 'update_origin_differs', 'last_update_wins',
+                   case r.direction when 'to_target' then 'legacy' else 'target' end, q.changed
+              from crmshift.queued as q where q.id = any (r.ids) and q.direction <> r.direction;
+            get diagnostics losers = row_count;
+            delete from crmshift.sync_queue where id = any (r.ids);
+            conflicts := conflicts + losers;
+            settled := settled + 1;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate;
+            update crmshift.sync_queue set attempts = attempts + 1, sqlstate = state where id = any (r.ids);
+            failed := failed + 1;
+        end;
+    end loop;
+    return next;
+end
+$$;
+comment on function crmshift.drain(integer) is 'Settle queued keys from the current state of either side; returns how many were settled, failed again, and were conflicts.';

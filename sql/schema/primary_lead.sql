@@ -1,0 +1,30 @@
+-- The primary lead of a customer: the one legacy sees.
+
+create function crmshift.follow_primary_lead(customer_ids uuid[]) returns void
+language plpgsql
+as $$
+-- Called when leads of these customers were written. Give each that has leads but no primary one its first, and have
+-- those appointments synced that legacy now sees and did not before, or the other way round.
+begin
+    if exists (select from unnest(customer_ids) as k (id) join public.leads as l on l.customer_id = k.id
+                where not exists (select from public.leads as p where p.customer_id = k.id and p.is_primary)) then
+        -- The contact's row is the lock of everything about one customer: two first leads at once must not both become primary.
+        perform from public.contacts as c where c.id = any (customer_ids) order by c.id for no key update of c;
+        update public.leads as l set is_primary = true
+         where l.id in (select distinct on (f.customer_id) f.id from public.leads as f
+                         where f.customer_id = any (customer_ids)
+                           and not exists (select from public.leads as p where p.customer_id = f.customer_id and p.is_primary)
+                         order by f.customer_id, f.entrydate, f.id);
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason)
+    select 'appointments', jsonb_build_object('id', a.id), 'nested'
+      from unnest(customer_ids) as k (id)
+      join public.leads as l on l.customer_id = k.id
+      join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
+     where l.is_primary <> exists (select from public.appointments as o where o.id = a.id);
+    if found then
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+end
+$$;
+comment on function crmshift.follow_primary_lead(uuid[]) is 'Where a customer has leads but no primary one, the first by entrydate becomes primary; its appointments become visible in legacy.';
