@@ -10,6 +10,7 @@ begin
                 where not exists (select from public.leads as p where p.customer_id = k.id and p.is_primary)) then
         -- The contact's row is the lock of everything about one customer: two first leads at once must not both become primary.
         perform from public.contacts as c where c.id = any (customer_ids) order by c.id for no key update of c;
+        perform set_config('crmshift.writing', 'public.leads', true);
         update public.leads as l set is_primary = true
          where l.id in (select distinct on (f.customer_id) f.id from public.leads as f
                          where f.customer_id = any (customer_ids)

@@ -1,0 +1,12 @@
+-- Every customer that has leads has exactly one primary lead. (The unique index sees to at most one.)
+create function crmshift.check_primary_lead(of_workspace uuid default null)
+returns table (subject text, key jsonb, detail text)
+language sql stable
+as $$
+select 'leads', jsonb_build_object('customer_id', l.customer_id), format('%s leads, %s of them primary', count(*), count(*) filter (where l.is_primary))
+  from public.leads as l
+ where $1 is null or l.workspace_id = $1
+ group by l.customer_id
+having count(*) filter (where l.is_primary) <> 1
+$$;
+comment on function crmshift.check_primary_lead(uuid) is 'Every customer that has leads has exactly one primary lead';
