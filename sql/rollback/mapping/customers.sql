@@ -1,0 +1,3 @@
+-- Undoes mapping/customers.
+delete from crmshift.mapping where name = 'customers';
+drop view crmshift.customers_expected;

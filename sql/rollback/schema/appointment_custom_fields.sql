@@ -1,0 +1,2 @@
+-- Undoes schema/appointment_custom_fields: the table and its rows. Legacy holds what it can hold of them; the rest was counted and accepted.
+drop table public.appointment_custom_fields;

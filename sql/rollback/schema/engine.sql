@@ -1,0 +1,12 @@
+-- Undoes schema/engine.
+drop function crmshift.drain(integer);
+drop view crmshift.queued;
+drop function crmshift.note_changes(text, jsonb[], jsonb[]);
+drop function crmshift.after_truncate(text);
+drop function crmshift.drift(text, uuid);
+drop function crmshift.sync_or_queue(text, jsonb, text);
+drop function crmshift.settle();
+drop function crmshift.sync_keys(text, jsonb);
+drop function crmshift.lock_sources(text, jsonb);
+drop function crmshift.call_writer(text, text, jsonb);
+drop function crmshift.is_syncing();

@@ -1,0 +1,2 @@
+-- Undoes schema/primary_lead.
+drop function crmshift.follow_primary_lead(uuid[]);

@@ -1,0 +1,3 @@
+-- Undoes schema/registry.
+drop table crmshift.feed;
+drop table crmshift.mapping;

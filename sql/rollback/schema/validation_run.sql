@@ -1,0 +1,2 @@
+-- Undoes schema/validation_run.
+drop table crmshift.validation_run;

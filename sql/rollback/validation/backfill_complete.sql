@@ -1,0 +1,2 @@
+-- Undoes validation/backfill_complete.
+drop function crmshift.check_backfill_complete(uuid);

@@ -1,0 +1,2 @@
+-- Undoes validation/counts.
+drop function crmshift.check_counts(uuid);

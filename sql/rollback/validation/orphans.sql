@@ -1,0 +1,2 @@
+-- Undoes validation/orphans.
+drop function crmshift.check_orphans(uuid);

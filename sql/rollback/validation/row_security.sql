@@ -1,0 +1,2 @@
+-- Undoes validation/row_security.
+drop function crmshift.check_row_security(uuid);

@@ -1,0 +1,2 @@
+-- Undoes validation/sync_queue.
+drop function crmshift.check_sync_queue(uuid);

@@ -1,0 +1,2 @@
+-- Undoes validation/triggers_attached.
+drop function crmshift.check_triggers_attached(uuid);
