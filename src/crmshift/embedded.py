@@ -40,13 +40,19 @@ _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 60.0
 _SETTINGS_FILE = "crmshift.conf"
 
-# Arguments: pg_ctl, data directory, mode of stop, what to remove. A line of input means that nothing is left to do.
+# Arguments: signal, data directory, what to remove. A line of input means that nothing is left to do.
+# initdb writes process ids with a minus: it is stopped too, and need not be waited for.
 _GUARD = """
 trap '' HUP INT TERM
 if read -r line; then exit 0; fi
-"$1" -D "$2" -m "$3" -w stop
-shift 3
-rm -rf -- "$@"
+signal=$1 file=$2/postmaster.pid
+shift 2
+pid=$(head -n 1 "$file")
+case $pid in
+  -*) kill -KILL "${pid#-}" ;;
+  ?*) kill "-$signal" "$pid" && for tenth in $(seq 100); do [ -e "$file" ] || break; sleep 0.1; done ;;
+esac
+for attempt in 1 2 3 4 5; do rm -rf -- "$@" && break; sleep 0.2; done
 """
 
 
@@ -61,18 +67,14 @@ class _Account:
     def popen(
         self, command: Sequence[str | Path], *, stdin: int = subprocess.DEVNULL, output: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
-        """Starts a command as this account, out of reach of the terminal's ^C."""
+        """Starts a command as this account, out of reach of the terminal's ^C and of the caller's PG* variables."""
         return subprocess.Popen(
             command,
             stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",  # the account may have no access to ours
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "LC_ALL": "C",
-                "TZ": "UTC",
-            },  # and none of the caller's PG*
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             start_new_session=True,
             umask=0o077,
             user=self.uid if self.switch else None,
@@ -120,8 +122,10 @@ class EmbeddedServer:
 
         self._temporary_data = data_dir is None
         self._home = _home(account)
-        self._program_dir = bin_dir  # where the server is run from; the same unless that is out of its account's reach
+        self._program_dir = bin_dir  # where the server is run from: elsewhere if its account cannot reach that
         self._socket_dir = self._home
+        if len(os.fsencode(self._home / f".s.PGSQL.{PORT}")) > _LONGEST_SOCKET_PATH:
+            self._socket_dir = _private_directory(Path("/tmp"), account)
         self.data_dir = self._home / "data" if data_dir is None else data_dir.absolute()
 
     @classmethod
@@ -145,9 +149,9 @@ class EmbeddedServer:
         found = _server_version(binaries)
         server = cls(account=account, bin_dir=binaries, version=found, data_dir=data_dir)
         try:
+            server._watch()
             server._prepare()
             server._configure(settings or {})
-            server._watch()
             server._launch()
         except BaseException:
             server.stop()
@@ -178,7 +182,7 @@ class EmbeddedServer:
             # The crash left shared memory that only PostgreSQL knows: the next postmaster begins by removing it.
             with suppress(CrmshiftError):
                 self._launch(until="starting")
-        self._halt(discard=self._temporary_data)
+        self._halt(self._stop_signal)
         for directory in self._own_directories:
             shutil.rmtree(directory, ignore_errors=True)
         self._dismiss_guard()
@@ -200,15 +204,15 @@ class EmbeddedServer:
 
     def restart(self) -> None:
         """Starts the server again, after `crash` or while it runs; the data are kept."""
-        self._halt(discard=False)
+        self._halt(signal.SIGINT)
         self._launch()
 
     def keep(self) -> tuple[str, str]:
         """Lets the server outlive this process; its DSN, and the command line that stops it and removes its files."""
         pid_file = shlex.quote(str(self.data_dir / "postmaster.pid"))
-        mode = "-QUIT" if self._temporary_data else "-INT"
+        name = self._stop_signal.name.removeprefix("SIG")
         directories = shlex.join(map(str, self._own_directories))
-        command = f'kill {mode} "$(head -n 1 {pid_file})" && sleep 1 && rm -rf {directories}'
+        command = f'kill -{name} "$(head -n 1 {pid_file})" && sleep 1 && rm -rf {directories}'
         self._kept = True
         atexit.unregister(self.stop)
         self._dismiss_guard()
@@ -225,12 +229,15 @@ class EmbeddedServer:
         self.stop()
 
     @property
+    def _stop_signal(self) -> signal.Signals:
+        """A cluster that goes to the bin needs no last checkpoint."""
+        return signal.SIGQUIT if self._temporary_data else signal.SIGINT
+
+    @property
     def _own_directories(self) -> list[Path]:
         return sorted({self._home, self._socket_dir})
 
     def _prepare(self) -> None:
-        if len(os.fsencode(self._home / f".s.PGSQL.{PORT}")) > _LONGEST_SOCKET_PATH:
-            self._socket_dir = _private_directory(Path("/tmp"), self._account)
         if not self._can_execute(self._program_dir):
             self._program_dir = self._copy_of_programs()
         if (self.data_dir / "PG_VERSION").exists():
@@ -263,12 +270,9 @@ class EmbeddedServer:
 
     def _configure(self, settings: Mapping[str, str]) -> None:
         fixed = {"port": str(PORT), "unix_socket_directories": f'"{self._socket_dir}"'}
-        lines = [
-            f"{name} = {_setting(value)}\n"
-            for name, value in ({"listen_addresses": ""} | dict(settings) | fixed).items()
-        ]
+        everything = {"listen_addresses": ""} | dict(settings) | fixed
         own = self.data_dir / _SETTINGS_FILE
-        own.write_text("".join(lines))
+        own.write_text("".join(f"{name} = {_setting(value)}\n" for name, value in everything.items()))
         self._account.own(own)
         main = self.data_dir / "postgresql.conf"
         include = f"include_if_exists '{_SETTINGS_FILE}'\n"
@@ -321,14 +325,12 @@ class EmbeddedServer:
             return None
         return lines[7].strip() if len(lines) >= 8 and lines[0].strip() == str(pid) else None
 
-    def _halt(self, *, discard: bool) -> None:
+    def _halt(self, how: signal.Signals) -> None:
         process = self._process
         if process is None:
             return
         if process.poll() is None:
-            process.send_signal(
-                signal.SIGQUIT if discard else signal.SIGINT
-            )  # no last checkpoint for what is discarded
+            process.send_signal(how)
             try:
                 process.wait(_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
@@ -336,19 +338,10 @@ class EmbeddedServer:
         self._process = None
 
     def _watch(self) -> None:
-        mode = "immediate" if self._temporary_data else "fast"
-        self._guard = self._account.popen(
-            [
-                "/bin/sh",
-                "-c",
-                _GUARD,
-                "guard",
-                self._program_dir / "pg_ctl",
-                self.data_dir,
-                mode,
-                *self._own_directories,
-            ],
-            stdin=subprocess.PIPE,
+        name = self._stop_signal.name.removeprefix("SIG")
+        myself = _Account(os.geteuid(), os.getegid(), switch=False)  # who made the directories, and may remove them
+        self._guard = myself.popen(
+            ["/bin/sh", "-c", _GUARD, "guard", name, self.data_dir, *self._own_directories], stdin=subprocess.PIPE
         )
 
     def _dismiss_guard(self) -> None:

@@ -1,0 +1,1 @@
+-- Undoes constraints/shared_tables_validated: nothing to do, for a validated constraint refuses no more than one that is not.

@@ -1,0 +1,59 @@
+"""The command line: parse, call, print, exit status. One module for each command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from crmshift.cli import apply, backfill, demo, log, plan, rollback, status, sync, validate
+from crmshift.cli.output import report_error
+from crmshift.errors import CrmshiftError, ExitStatus
+
+EXIT_STATUSES = """
+[bold]Exit statuses[/bold]  0 yes: done, clean, nothing to do · 1 answered, and the answer is no · 2 trouble ·
+3 refused before changing anything · 4 lock not obtained, try later · 5 stopped part-way, safe to run again · 130, 143 signals
+"""
+
+app = typer.Typer(
+    name="crmshift",
+    help="Move a live CRM on PostgreSQL from contacts to customers and leads, without downtime, and back.",
+    epilog="Start with [bold]crmshift demo[/bold], or on a database of your own: [bold]crmshift plan[/bold]." + EXIT_STATUSES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(rich_help_panel="Migrate", epilog=plan.EXAMPLES + EXIT_STATUSES)(plan.plan)
+app.command(rich_help_panel="Migrate", epilog=apply.EXAMPLES + EXIT_STATUSES)(apply.apply)
+app.command(rich_help_panel="Migrate", epilog=rollback.EXAMPLES + EXIT_STATUSES)(rollback.rollback)
+app.add_typer(backfill.app, rich_help_panel="Migrate")
+app.command(rich_help_panel="Look", epilog=validate.EXAMPLES + EXIT_STATUSES)(validate.validate)
+app.command(rich_help_panel="Look", epilog=status.EXAMPLES + EXIT_STATUSES)(status.status)
+app.command(rich_help_panel="Look", epilog=log.EXAMPLES + EXIT_STATUSES)(log.log)
+app.add_typer(sync.app, rich_help_panel="Look")
+app.command(rich_help_panel="Try", epilog=demo.EXAMPLES + EXIT_STATUSES)(demo.demo)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
+    if show:
+        from crmshift import __version__
+
+        print(f"crmshift {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every error of ours ends as one message and its exit status."""
+    try:
+        app()
+    except CrmshiftError as error:
+        report_error(error, sys.argv)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print("Interrupted. What is committed stays; the same command goes on from there.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitStatus.TROUBLE)

@@ -1,0 +1,3 @@
+EXAMPLES = ""
+def demo() -> None:
+    """Placeholder until the demo lands in this change."""

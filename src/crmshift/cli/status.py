@@ -1,0 +1,54 @@
+"""crmshift status: where the migration stands."""
+
+from __future__ import annotations
+
+import typer
+
+from crmshift.cli.options import DEFAULT_PLAN, Dsn, Format, OutputFormat, PlanName, ProjectFolder, connected
+from crmshift.errors import ExitStatus
+
+EXAMPLES = """
+[bold]Examples[/bold]\n
+crmshift status\n
+crmshift status --format json
+"""
+
+
+def status(dsn: Dsn = None, name: PlanName = DEFAULT_PLAN, project: ProjectFolder = None, format: OutputFormat = Format.TEXT) -> None:
+    """Show the phase, the backfills, the sync queue, the last validation, and what to type next. Reads only."""
+    from crmshift import overview
+    from crmshift.cli.output import console, count, print_json, print_next_steps, table
+    from crmshift.plan import load
+    from crmshift.project import Project
+
+    opened = Project.open(project)
+    plan = load(opened.plan(name))
+    with connected(dsn, "status", read_only=True) as conn:
+        seen = overview.read(conn, plan)
+
+    if format is Format.JSON:
+        print_json("status", ExitStatus.OK, overview.as_json(seen), seen.next_steps)
+        raise typer.Exit
+    out = console()
+    phases = table("", "phase", ">steps", "")
+    for phase in seen.phases:
+        mark = "[green]✓[/green]" if phase.applied == phase.steps else "[yellow]…[/yellow]" if phase.applied else "·"
+        remark = f"[yellow]{phase.trouble}[/yellow]" if phase.trouble else "[bold]you are here[/bold]" if phase.name == seen.phase else ""
+        phases.add_row(mark, phase.name, f"{phase.applied} of {phase.steps}", remark)
+    out.print(phases)
+    if seen.backfills:
+        backfills = table("backfill", ">rows", ">of", ">written", ">queued", "")
+        for b in seen.backfills:
+            backfills.add_row(b.mapping, f"{b.rows_done:,}", f"{b.rows_total:,}", f"{b.written:,}", f"{b.queued:,}", "[green]complete[/green]" if b.finished else "[yellow]to be continued[/yellow]")
+        out.print(backfills)
+    if seen.installed:
+        queued = ", ".join(f"{n:,} {reason}" for reason, n in seen.queue.items())
+        out.print(f"Sync queue: {f'[yellow]{queued}[/yellow]' if queued else '[green]empty[/green]'}")
+        if seen.validated_at is None:
+            out.print("Validation: [yellow]never[/yellow]")
+        else:
+            verdict = "[green]clean[/green]" if seen.validated_clean else "[red]not clean[/red]"
+            out.print(f"Validation: {verdict}, {seen.validated_at:%Y-%m-%d %H:%M:%S %Z}")
+    if seen.driver:
+        out.print(f"At work:    {seen.driver}")
+    print_next_steps(seen.next_steps)

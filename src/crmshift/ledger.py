@@ -1,0 +1,107 @@
+"""The only reader and writer of the ledger, crmshift.step_run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from crmshift import __version__
+from crmshift.db import Connection, fetch_all, fetch_value, translated
+from crmshift.errors import CrmshiftError
+from crmshift.steps import Statement, Step
+
+
+@dataclass(frozen=True)
+class StepState:
+    """Where a step stands: applied, running, failed, pending or undo failed."""
+
+    phase: str
+    step: str
+    state: str
+    checksum: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the ledger."""
+
+    at: datetime
+    phase: str
+    step: str
+    action: str
+    event: str
+    duration: timedelta | None
+    sqlstate: str | None
+    message: str | None
+    actor: str
+
+
+def exists(conn: Connection) -> bool:
+    """Whether this database has a ledger, i.e. whether anything was ever applied."""
+    return fetch_value(conn, "select to_regclass('crmshift.step_run')") is not None
+
+
+def states(conn: Connection) -> dict[str, StepState]:
+    """State of each step that is or was applied, by name; empty where there is no ledger."""
+    if not exists(conn):
+        return {}
+    rows = fetch_all(conn, "select phase, step, state, checksum, at from crmshift.step_state order by at")
+    return {row[1]: StepState(*row) for row in rows}
+
+
+def applied(conn: Connection) -> frozenset[str]:
+    """Names of the steps that are applied."""
+    return frozenset(name for name, state in states(conn).items() if state.state == "applied")
+
+
+def record(
+    conn: Connection,
+    run_id: UUID,
+    step: Step,
+    *,
+    action: str,
+    event: str,
+    duration: timedelta | None = None,
+    error: CrmshiftError | None = None,
+) -> None:
+    """Append one row, in the transaction that is open. `action` is apply or undo, `event` started, finished or failed."""
+    statements: tuple[Statement, ...] = step.undo if action == "undo" else step.statements
+    with translated():
+        conn.execute(
+            """
+            insert into crmshift.step_run
+                   (run_id, phase, step, action, event, duration, checksum, statements, sqlstate, message, hint, version)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                run_id,
+                step.planned.phase,
+                step.name,
+                action,
+                event,
+                duration,
+                step.checksum,
+                [s.sql for s in statements],
+                error.sqlstate if error else None,
+                error.message if error else None,
+                error.hint if error else None,
+                __version__,
+            ],
+        )
+
+
+def entries(conn: Connection, limit: int) -> list[Entry]:
+    """The latest rows, newest last; empty where there is no ledger."""
+    if not exists(conn):
+        return []
+    rows = fetch_all(
+        conn,
+        """
+        select at, phase, step, action, event, duration, sqlstate, message, actor
+          from (select * from crmshift.step_run order by id desc limit %s) as latest order by id
+        """,
+        [limit],
+    )
+    return [Entry(*row) for row in rows]

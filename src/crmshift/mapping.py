@@ -1,0 +1,203 @@
+"""Reads mapping files before anything is installed: what each view gives, which columns it reads, who feeds it.
+
+The descriptions made here are the ones `crmshift.describe_mapping` and `crmshift.describe_source` read back from the
+catalogue of a database where the mappings are installed; a test holds the two equal. From a description
+`sql/schema/derive.sql` makes the statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crmshift.errors import UsageError
+from crmshift.project import SqlFile
+
+SYNC_LOCK_TIMEOUT = "500ms"
+"""Longest wait of a sync for a lock. Below deadlock_timeout (1 s), so that two writers crossing never wait for the detector."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A table whose writes reach a mapping; `key` are its columns that give the mapping's key."""
+
+    source: str
+    key: tuple[str, ...]
+    mode: str
+    prepare: str | None
+
+
+@dataclass(frozen=True)
+class MappingFile:
+    """What one file under `sql/mapping/` says.
+
+    columns: output of the view, in order. reads: columns of each table the view reads.
+    """
+
+    name: str
+    entity: str
+    direction: str
+    target: str
+    key: tuple[str, ...]
+    key_types: tuple[str, ...]
+    only_where: str | None
+    conflict_where: str | None
+    before_remove: str | None
+    position: int
+    feeds: tuple[Feed, ...]
+    columns: tuple[str, ...]
+    reads: dict[str, frozenset[str]]
+
+
+def parse(file: SqlFile) -> MappingFile:
+    """Read a mapping file.
+
+    Raises `UsageError` for what is not a view `crmshift.<name>_expected` with its rows for `crmshift.mapping` and `crmshift.feed`.
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    name = file.name.rpartition("/")[2]
+    try:
+        statements = [s for s in sqlglot.parse(file.text, dialect="postgres") if s is not None]
+    except sqlglot.errors.ParseError as error:
+        raise UsageError(f"{file.path} cannot be read as SQL: {str(error).splitlines()[0]}") from error
+    views = [s for s in statements if isinstance(s, exp.Create) and s.kind == "VIEW"]
+    if len(views) != 1 or views[0].this.sql(dialect="postgres") != f"crmshift.{name}_expected":
+        raise UsageError(f"{file.path}: expected one view, named crmshift.{name}_expected.")
+    query = views[0].expression
+    columns = tuple(query.named_selects)
+    if "*" in columns:
+        raise UsageError(f"{file.path}: the view names its columns one by one; * would change with the table.")
+
+    rows = [row for s in statements if isinstance(s, exp.Insert) for row in _rows(s, file)]
+    registered = [row for table, row in rows if table == "crmshift.mapping"]
+    if len(registered) != 1 or registered[0].get("name") != name:
+        raise UsageError(f"{file.path}: expected one row for crmshift.mapping, named {name}.")
+    row = registered[0]
+    mapping = MappingFile(
+        name=name,
+        entity=row["entity"],
+        direction=row["direction"],
+        target=row["target"],
+        key=_array(row["key"]),
+        key_types=_array(row["key_types"]),
+        only_where=row.get("only_where"),
+        conflict_where=row.get("conflict_where"),
+        before_remove=row.get("before_remove"),
+        position=int(row["position"]),
+        feeds=tuple(
+            Feed(r["source"], _array(r["key"]), r["mode"], r.get("prepare"))
+            for table, r in rows
+            if table == "crmshift.feed"
+        ),
+        columns=columns,
+        reads=_reads(query, file),
+    )
+    absent = [k for k in mapping.key if k not in columns]
+    if absent:
+        raise UsageError(f"{file.path}: the view lacks its key column {', '.join(absent)}.")
+    if not any(f.mode == "sync" for f in mapping.feeds):
+        raise UsageError(f"{file.path}: no table feeds the mapping with mode 'sync'.")
+    return mapping
+
+
+def describe_mapping(mapping: MappingFile, all_mappings: Sequence[MappingFile]) -> dict[str, Any]:
+    """Description for `crmshift.mapping_statements`."""
+    return {
+        "name": mapping.name,
+        "target": mapping.target,
+        "key": list(mapping.key),
+        "key_types": list(mapping.key_types),
+        "only_where": mapping.only_where,
+        "conflict_where": mapping.conflict_where,
+        "before_remove": mapping.before_remove,
+        "lock_target": sum(f.mode == "sync" for f in mapping.feeds) > 1,
+        "columns": list(mapping.columns),
+        "feeds_back": [
+            {"mapping": back.name, "key": list(back.key), "columns": list(feed.key)}
+            for back in sorted(all_mappings, key=lambda m: m.position)
+            for feed in back.feeds
+            if feed.source == mapping.target and feed.mode == "sync"
+        ],
+    }
+
+
+def describe_source(source: str, all_mappings: Iterable[MappingFile]) -> dict[str, Any]:
+    """Description for `crmshift.trigger_statements`. Raises `UsageError` where the table feeds no mapping."""
+    fed = sorted(
+        ((m, f) for m in all_mappings for f in m.feeds if f.source == source), key=lambda pair: pair[0].position
+    )
+    if not fed:
+        raise UsageError(f"The table {source} feeds no mapping of the plan.", hint="See the rows for crmshift.feed in sql/mapping/.")
+    # A sync feed names the table's own key: it leads, so that halving a batch never splits a row in two.
+    ranked: dict[str, tuple[tuple[int, int, int], str]] = {}
+    for mapping, feed in fed:
+        for i, (column, key_type) in enumerate(zip(feed.key, mapping.key_types, strict=True), start=1):
+            rank = (int(feed.mode == "fill"), mapping.position, i)
+            if column not in ranked or rank < ranked[column][0]:
+                ranked[column] = (rank, key_type)
+    keys = sorted(ranked, key=lambda column: ranked[column][0])
+    reads = {c for m, f in fed if f.mode == "sync" for c in m.reads.get(source, frozenset())}
+    return {
+        "source": source,
+        "direction": fed[0][0].direction,
+        "lock_timeout": SYNC_LOCK_TIMEOUT,
+        "keys": keys,
+        "key_types": [ranked[c][1] for c in keys],
+        "reads": sorted(reads | set(keys)),
+        "feeds": [
+            {"mapping": m.name, "key": list(m.key), "columns": list(f.key), "mode": f.mode, "prepare": f.prepare}
+            for m, f in fed
+        ],
+    }
+
+
+def carried(mappings: Iterable[MappingFile]) -> dict[str, set[str]]:
+    """Columns of each table that the given mappings read."""
+    columns: dict[str, set[str]] = {}
+    for mapping in mappings:
+        for table, read in mapping.reads.items():
+            columns.setdefault(table, set()).update(read)
+    return columns
+
+
+def _reads(query: Any, file: SqlFile) -> dict[str, frozenset[str]]:
+    from sqlglot import exp
+
+    tables: dict[str, str] = {}
+    for table in query.find_all(exp.Table):
+        full = f"{table.db}.{table.name}"
+        if not table.db:
+            raise UsageError(f"{file.path}: write the table {table.name} with its schema.")
+        if tables.setdefault(table.alias_or_name, full) != full:
+            raise UsageError(f"{file.path}: the alias {table.alias_or_name} stands for two tables.")
+    reads: dict[str, set[str]] = {table: set() for table in tables.values()}
+    for column in query.find_all(exp.Column):
+        if column.table not in tables:
+            raise UsageError(f"{file.path}: write the column {column.name} with the alias of its table.")
+        reads[tables[column.table]].add(column.name)
+    return {table: frozenset(columns) for table, columns in reads.items()}
+
+
+def _rows(insert: Any, file: SqlFile) -> list[tuple[str, dict[str, Any]]]:
+    from sqlglot import exp
+
+    schema, values = insert.this, insert.expression
+    if not isinstance(schema, exp.Schema) or not isinstance(values, exp.Values):
+        raise UsageError(f"{file.path}: an insert here names its columns and gives plain values.")
+    table = schema.this.sql(dialect="postgres")
+    names = [column.name for column in schema.expressions]
+    rows = []
+    for row in values.expressions:
+        literals = [None if isinstance(v, exp.Null) else v.name if isinstance(v, exp.Literal) else v for v in row.expressions]
+        for value in literals:
+            if isinstance(value, exp.Expression):
+                raise UsageError(f"{file.path}: {table} takes plain values here, not {value.sql(dialect='postgres')}.")
+        rows.append((table, dict(zip(names, literals, strict=True))))
+    return rows
+
+
+def _array(literal: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in literal.strip("{}").split(",") if item.strip())

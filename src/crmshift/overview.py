@@ -1,0 +1,97 @@
+"""Where the migration stands, read from the ledger and the control tables in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from crmshift import backfill, db, ledger
+from crmshift.db import Connection
+from crmshift.plan import BEFORE_EVERYTHING, Plan
+from crmshift.progress import BackfillState
+
+
+@dataclass(frozen=True)
+class PhaseState:
+    """How many steps of a phase are applied, and what is wrong with one of the others."""
+
+    name: str
+    steps: int
+    applied: int
+    trouble: str | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """phase: the last one that is reached, or `legacy`. queue: outstanding keys by reason. driver: who is at work."""
+
+    phase: str
+    phases: tuple[PhaseState, ...]
+    installed: bool
+    backfills: tuple[BackfillState, ...]
+    queue: dict[str, int]
+    validated_at: datetime | None
+    validated_clean: bool | None
+    driver: str | None
+    next_steps: tuple[str, ...]
+
+
+def read(conn: Connection, plan: Plan) -> Overview:
+    """Read it all; nothing needs to be installed."""
+    states = ledger.states(conn)
+    phases = []
+    for phase in plan.phases:
+        mine = [states[s.name] for s in phase.steps if s.name in states]
+        bad = [s for s in mine if s.state in ("failed", "running", "undo failed")]
+        trouble = f"{bad[0].step}: {'interrupted or running' if bad[0].state == 'running' else bad[0].state}" if bad else None
+        phases.append(PhaseState(phase.name, len(phase.steps), sum(s.state == "applied" for s in mine), trouble))
+    reached = BEFORE_EVERYTHING
+    for p in phases:
+        if p.applied < p.steps:
+            break
+        reached = p.name
+    installed = db.fetch_value(conn, "select to_regclass('crmshift.sync_queue')") is not None
+    queue: dict[str, int] = {}
+    validated: Any = None
+    if installed:
+        queue = dict(db.fetch_all(conn, "select reason, count(*) from crmshift.sync_queue group by 1 order by 1"))
+    if db.fetch_value(conn, "select to_regclass('crmshift.validation_run')") is not None:
+        validated = db.fetch_one(conn, "select at, clean from crmshift.validation_run order by id desc limit 1")
+    return Overview(
+        phase=reached,
+        phases=tuple(phases),
+        installed=installed,
+        backfills=tuple(backfill.states(conn)),
+        queue=queue,
+        validated_at=validated[0] if validated else None,
+        validated_clean=validated[1] if validated else None,
+        driver=db.driver(conn),
+        next_steps=_next_steps(phases, reached, queue, validated),
+    )
+
+
+def _next_steps(phases: list[PhaseState], reached: str, queue: dict[str, int], validated: Any) -> tuple[str, ...]:
+    if queue:
+        return ("crmshift sync status", "crmshift sync drain")
+    following = next((p.name for p in phases if p.applied < p.steps), None)
+    if reached == BEFORE_EVERYTHING:
+        return ("crmshift plan", f"crmshift apply --to {following}")
+    if validated is not None and not validated[1]:
+        return ("crmshift validate",)
+    return (f"crmshift apply --to {following}",) if following else ()
+
+
+def as_json(seen: Overview) -> dict[str, Any]:
+    """For a JSON document."""
+    return {
+        "phase": seen.phase,
+        "phases": [{"name": p.name, "steps": p.steps, "applied": p.applied, "trouble": p.trouble} for p in seen.phases],
+        "backfills": [
+            {"mapping": b.mapping, "rows_total": b.rows_total, "rows_done": b.rows_done, "written": b.written, "queued": b.queued, "finished": b.finished}
+            for b in seen.backfills
+        ],
+        "queue": seen.queue,
+        "validation": {"at": seen.validated_at, "clean": seen.validated_clean} if seen.validated_at else None,
+        "driver": seen.driver,
+    }

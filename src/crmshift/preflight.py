@@ -1,0 +1,62 @@
+"""What must be true of a database before a plan may run on it. Reads the catalogue, changes nothing."""
+
+from __future__ import annotations
+
+from crmshift.db import Connection, fetch_all, fetch_value
+from crmshift.errors import Refused
+from crmshift.mapping import carried
+from crmshift.steps import Compiled
+
+
+def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None:
+    """Raises `Refused`, naming table and column, for the first precondition that is not met."""
+    legacy = {m.target for m in compiled.in_direction("to_legacy")}
+    needed = {table: columns for table, columns in carried(compiled.in_direction("to_target")).items() if table in legacy}
+    for mapping in compiled.in_direction("to_legacy"):
+        needed.setdefault(mapping.target, set()).update(mapping.columns)
+    found = _columns(conn, sorted(legacy))
+
+    for table, columns in sorted(needed.items()):
+        if table not in found:
+            raise Refused(
+                f"The legacy table {table} does not exist in this database.",
+                hint="Connect to the database of the CRM, or adapt sql/mapping/ in a project folder (--project).",
+            )
+        missing = sorted(columns - found[table])
+        if missing:
+            raise Refused(
+                f"The legacy table {table} lacks the mapped column {', '.join(missing)}.",
+                hint="Take it out of the views under sql/mapping/ in a project folder (--project), or add it to the table.",
+            )
+        behind = compiled.plan.left_behind.get(table, frozenset())
+        unmapped = sorted(found[table] - columns - behind)
+        if unmapped:
+            raise Refused(
+                f"The column {', '.join(unmapped)} of {table} is not carried over: nothing may be lost unnoticed.",
+                hint=f"Add it to the views under sql/mapping/, or list it under left_behind: {table}: in the plan.",
+            )
+        if fetch_value(conn, "select row_security_active(%s::regclass)", [table]):
+            raise Refused(
+                f"Row-level security hides rows of {table} from the role {conn.info.user}.",
+                hint="Run crmshift as a role with BYPASSRLS, or as one whose rows no policy restricts.",
+            )
+    if not applied:
+        if fetch_value(conn, "select to_regnamespace('crmshift')") is not None:
+            raise Refused("There is a schema crmshift here, but no ledger in it.", hint="It is not ours, or half removed: look into it, and drop it.")
+        for mapping in compiled.in_direction("to_target"):
+            if fetch_value(conn, "select to_regclass(%s)", [mapping.target]) is not None:
+                raise Refused(f"The table {mapping.target} exists already.", hint="crmshift creates it. Rename or drop the one that is there.")
+
+
+def _columns(conn: Connection, tables: list[str]) -> dict[str, set[str]]:
+    rows = fetch_all(
+        conn,
+        """
+        select t.name, array_agg(a.attname::text) from unnest(%s::text[]) as t (name)
+          join pg_attribute as a on a.attrelid = to_regclass(t.name)
+         where a.attnum > 0 and not a.attisdropped
+         group by 1
+        """,
+        [tables],
+    )
+    return {row[0]: set(row[1]) for row in rows}

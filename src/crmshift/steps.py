@@ -1,0 +1,191 @@
+"""Turns what a plan names into what will be executed: statements, their undo, and the locks they take.
+
+A `Step` is what `plan` shows, `apply` executes and the ledger stores: one object, so that shown is run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString, cast
+
+from psycopg import RawCursor, sql
+from psycopg.types.json import Jsonb
+
+from crmshift import mapping as mappings
+from crmshift.db import Connection, translated
+from crmshift.mapping import MappingFile
+from crmshift.plan import PlannedStep, Plan, Verb
+from crmshift.project import Project, checksum
+
+TRIGGERS = ("crmshift_sync_insert", "crmshift_sync_update", "crmshift_sync_delete", "crmshift_sync_truncate")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL text and the object it makes or changes."""
+
+    object: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The strongest lock a step takes on a table that may be in use, and what that does to others."""
+
+    table: str
+    mode: str
+
+    @property
+    def blocks(self) -> str:
+        """Whom it keeps waiting, at most for the step's lock_timeout plus the step itself."""
+        return "readers and writers" if self.mode == "ACCESS EXCLUSIVE" else "writers"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A planned step with everything it will execute.
+
+    statements: executed in order, in one transaction where `transactional`.
+    undo: executed in order to take it back.
+    """
+
+    planned: PlannedStep
+    statements: tuple[Statement, ...]
+    undo: tuple[Statement, ...]
+
+    @property
+    def name(self) -> str:
+        return self.planned.name
+
+    @property
+    def transactional(self) -> bool:
+        """False for a backfill, which commits batch by batch, and for a validation, which changes nothing."""
+        return self.planned.verb not in (Verb.BACKFILL, Verb.VALIDATE)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the statements, in hex."""
+        return checksum("\n".join(s.sql for s in self.statements))
+
+    @property
+    def locks(self) -> tuple[Lock, ...]:
+        return _locks(self.statements)
+
+    @property
+    def undo_locks(self) -> tuple[Lock, ...]:
+        return _locks(self.undo)
+
+    @property
+    def hazards(self) -> tuple[str, ...]:
+        """Hazards of the step, by name."""
+        return tuple(sorted({f"takes_{lock.mode.lower().replace(' ', '_')}" for lock in self.locks}))
+
+    @property
+    def undo_deletes_data(self) -> bool:
+        """Whether undoing it drops a table outside crmshift's own schema."""
+        return any(re.search(r"^drop table (?!crmshift\.)", s.sql, re.M) for s in self.undo)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A plan with all its steps and mappings made out."""
+
+    plan: Plan
+    steps: tuple[Step, ...]
+    mappings: tuple[MappingFile, ...]
+
+    def step(self, name: str) -> Step:
+        """The step of that name, known to exist."""
+        return next(s for s in self.steps if s.name == name)
+
+    def in_direction(self, direction: str) -> tuple[MappingFile, ...]:
+        """Mappings of one direction, in position order."""
+        return tuple(sorted((m for m in self.mappings if m.direction == direction), key=lambda m: m.position))
+
+
+def compile_plan(plan: Plan, project: Project, conn: Connection) -> Compiled:
+    """Make out every step. Reads files, and runs the derivation as a query; changes nothing, needs nothing installed.
+
+    Raises `UsageError` for a file that is missing or cannot be understood.
+    """
+    files = tuple(mappings.parse(project.sql(f"mapping/{name}")) for name in plan.mappings)
+    derive = _Derivation(project, conn)
+    return Compiled(plan, tuple(_compile(step, project, files, derive) for step in plan.steps), files)
+
+
+class _Derivation:
+    """The bodies of the functions in sql/schema/derive.sql, run as queries, so that nothing needs to be installed."""
+
+    def __init__(self, project: Project, conn: Connection) -> None:
+        bodies = project.sql("schema/derive").text.split("$derive$")
+        self._mapping, self._trigger = bodies[1], bodies[3]
+        self._conn = conn
+
+    def mapping(self, description: dict[str, Any]) -> tuple[Statement, ...]:
+        return self._run(self._mapping, description)
+
+    def trigger(self, description: dict[str, Any]) -> tuple[Statement, ...]:
+        return self._run(self._trigger, description)
+
+    def _run(self, body: str, description: dict[str, Any]) -> tuple[Statement, ...]:
+        with translated(), RawCursor(self._conn) as cursor:
+            rows = cursor.execute(cast(LiteralString, body), [Jsonb(description)]).fetchall()
+        return tuple(Statement(row[1], row[2]) for row in sorted(rows, key=lambda r: r[0]))
+
+
+def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile], derive: _Derivation) -> Step:
+    subject = planned.subject
+    if planned.verb is Verb.RUN:
+        forward, back = project.sql(subject), project.sql(f"rollback/{subject}")
+        return Step(planned, (Statement(subject, forward.text),), (Statement(back.name, back.text),))
+    if planned.verb is Verb.INSTALL:
+        file = next(m for m in files if m.name == subject)
+        statements = derive.mapping(mappings.describe_mapping(file, files))
+        return Step(planned, statements, tuple(_drop_function(s.object) for s in reversed(statements)))
+    if planned.verb is Verb.ATTACH:
+        statements = derive.trigger(mappings.describe_source(subject, files))
+        functions = [s.object for s in statements if s.sql.startswith("create or replace function")]
+        triggers = tuple(_drop_trigger(name, subject) for name in TRIGGERS)
+        return Step(planned, statements, triggers + tuple(_drop_function(f) for f in reversed(functions)))
+    if planned.verb is Verb.BACKFILL:
+        batch = sql.SQL("select * from crmshift.backfill_batch({}, {})").format(subject, planned.batch).as_string()
+        forget = sql.SQL("delete from crmshift.backfill where mapping = {}").format(subject).as_string()
+        return Step(planned, (Statement(f"backfill of {subject}, once for each batch", batch),), (Statement(f"backfill of {subject}", forget),))
+    check = "select l.name, c.* from crmshift.check_list as l cross join lateral crmshift.run_check(l.name) as c"
+    return Step(planned, (Statement("all checks", check),), ())
+
+
+def _drop_function(name: str) -> Statement:
+    identifier = sql.Identifier(*name.split("."))
+    return Statement(name, sql.SQL("drop function {}").format(identifier).as_string())
+
+
+def _drop_trigger(name: str, table: str) -> Statement:
+    statement = sql.SQL("drop trigger {} on {}").format(sql.Identifier(name), sql.Identifier(*table.split(".")))
+    return Statement(f"trigger {name} on {table}", statement.as_string())
+
+
+# What was measured for each kind of statement, strongest first; new tables are nobody else's yet.
+_LOCK_PATTERNS = (
+    ("ACCESS EXCLUSIVE", re.compile(r'^drop trigger \S+ on ([\w."]+)', re.M)),
+    ("ACCESS EXCLUSIVE", re.compile(r'^drop table (?:if exists )?([\w."]+)', re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(r'^create trigger [^;]*? on ([\w."]+)', re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table ([\w."]+) add constraint [^;]*foreign key', re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table [^;]*foreign key [^;]*references ([\w."]+)', re.M)),
+    ("SHARE UPDATE EXCLUSIVE", re.compile(r'^alter table ([\w."]+) validate constraint', re.M)),
+    ("ACCESS EXCLUSIVE", re.compile(r'^alter table ([\w."]+) (?!add constraint|validate constraint)', re.M)),
+)
+
+
+def _locks(statements: Sequence[Statement]) -> tuple[Lock, ...]:
+    text = "\n".join(s.sql for s in statements)
+    created = set(re.findall(r"^create table ([\w.]+)", text, re.M))
+    found: dict[str, str] = {}
+    for mode, pattern in _LOCK_PATTERNS:
+        for table in pattern.findall(text):
+            name = table.replace('"', "")
+            if name not in created and not name.startswith("crmshift."):
+                found.setdefault(name, mode)
+    return tuple(Lock(table, mode) for table, mode in found.items())
