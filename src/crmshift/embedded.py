@@ -40,18 +40,16 @@ _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 60.0
 _SETTINGS_FILE = "crmshift.conf"
 
-# Arguments: signal, data directory, what to remove. A line of input means that nothing is left to do.
-# initdb writes process ids with a minus: it is stopped too, and need not be waited for.
+# Arguments: signal, data directory, what to remove. A line of input means that nothing is left to do; the end of input,
+# that whoever held the other end of the pipe is dead: this process and, if that had just begun, initdb.
 _GUARD = """
 trap '' HUP INT TERM
 if read -r line; then exit 0; fi
 signal=$1 file=$2/postmaster.pid
 shift 2
-pid=$(head -n 1 "$file")
-case $pid in
-  -*) kill -KILL "${pid#-}" ;;
-  ?*) kill "-$signal" "$pid" && for tenth in $(seq 100); do [ -e "$file" ] || break; sleep 0.1; done ;;
-esac
+if kill "-$signal" "$(head -n 1 "$file")"; then
+  for tenth in $(seq 100); do [ -e "$file" ] || break; sleep 0.1; done
+fi
 for attempt in 1 2 3 4 5; do rm -rf -- "$@" && break; sleep 0.2; done
 """
 
@@ -65,7 +63,12 @@ class _Account:
     switch: bool  # we are root, and this is somebody else
 
     def popen(
-        self, command: Sequence[str | Path], *, stdin: int = subprocess.DEVNULL, output: int = subprocess.DEVNULL
+        self,
+        command: Sequence[str | Path],
+        *,
+        stdin: int = subprocess.DEVNULL,
+        output: int = subprocess.DEVNULL,
+        hold: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
         """Starts a command as this account, out of reach of the terminal's ^C and of the caller's PG* variables."""
         return subprocess.Popen(
@@ -75,6 +78,7 @@ class _Account:
             stderr=subprocess.STDOUT,
             cwd="/",  # the account may have no access to ours
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            pass_fds=hold,
             start_new_session=True,
             umask=0o077,
             user=self.uid if self.switch else None,
@@ -82,10 +86,15 @@ class _Account:
             extra_groups=[] if self.switch else None,
         )
 
-    def run(self, command: Sequence[str | Path]) -> tuple[int, str]:
+    def run(self, command: Sequence[str | Path], *, hold: Sequence[int] = ()) -> tuple[int, str]:
         """Runs a command to its end; its exit status and all it printed."""
-        with self.popen(command, output=subprocess.PIPE) as process:
+        process = self.popen(command, output=subprocess.PIPE, hold=hold)
+        try:
             output, _ = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.communicate()
+            raise
         return process.returncode, output.decode(errors="replace")
 
     def own(self, path: Path) -> None:
@@ -147,6 +156,8 @@ class EmbeddedServer:
         account = _account()
         binaries = bin_dir.absolute() if bin_dir is not None else _wheel_binaries(version)
         found = _server_version(binaries)
+        if data_dir is not None:
+            _refuse_unusable(data_dir.absolute(), account)
         server = cls(account=account, bin_dir=binaries, version=found, data_dir=data_dir)
         try:
             server._watch()
@@ -250,11 +261,6 @@ class EmbeddedServer:
             return
         self.data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
         self._account.own(self.data_dir)
-        if not self._account.reaches(self.data_dir):
-            raise UsageError(
-                f"{self.data_dir} is out of reach of the account that PostgreSQL runs as",
-                hint="as root, name a directory whose parents everybody may enter",
-            )
         command: list[str | Path] = [self._program_dir / "initdb", "-D", self.data_dir, "-U", SUPERUSER, "-A", "trust"]
         command += ["--encoding=UTF8", "--no-instructions"]
         # Compared byte by byte, with the letters of all languages known to upper() and lower().
@@ -264,7 +270,8 @@ class EmbeddedServer:
             command += ["--lc-collate=C", "--lc-ctype=C.UTF-8", "--lc-messages=C"]
         if self._temporary_data:
             command.append("--no-sync")
-        status, output = self._account.run(command)
+        assert self._guard is not None and self._guard.stdin is not None
+        status, output = self._account.run(command, hold=[self._guard.stdin.fileno()])
         if status:
             raise CrmshiftError(f"initdb of PostgreSQL {self.version} failed", hint=output.strip())
 
@@ -393,6 +400,20 @@ def _server_version(bin_dir: Path) -> int:
     if found is None:
         raise UsageError(f"{bin_dir}/postgres is no PostgreSQL server", hint=f"it calls itself {printed.strip()!r}")
     return int(found[0])
+
+
+def _refuse_unusable(data_dir: Path, account: _Account) -> None:
+    """Raises when no server of this account can be started in a directory."""
+    existing = next(place for place in (data_dir, *data_dir.parents) if place.exists())
+    if not account.reaches(existing):
+        raise UsageError(
+            f"{data_dir} is out of reach of the account that PostgreSQL runs as",
+            hint="as root, name a directory whose parents everybody may enter",
+        )
+    with suppress(FileNotFoundError):
+        pid = int((data_dir / "postmaster.pid").read_text().partition("\n")[0])
+        if pid in _living():
+            raise UsageError(f"a PostgreSQL runs in {data_dir} already", hint=f"it is process {pid}")
 
 
 def _home(account: _Account) -> Path:
