@@ -1,0 +1,51 @@
+# Everything a person or a CI machine does here. Needs python3 (3.11 or newer), git and make; no PostgreSQL.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+install: $(READY) ## a virtual environment in .venv with crmshift and all that its development needs
+
+demo: $(READY) ## the whole story on a PostgreSQL of its own; options in ARGS, as in make demo ARGS=--keep
+	@$(BIN)/crmshift demo $(ARGS)
+
+test: $(READY) ## all tests, on every PostgreSQL there is; make test ARGS='-k ledger' runs some
+	$(BIN)/pytest -n 2 --dist worksteal --pg 18,16,15 $(ARGS)
+
+lint: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## put the Python in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## measure; options in ARGS
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove what was built, and .venv
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# A bare Debian has python3 without the module that makes virtual environments usable: root may add it, others are told.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'crmshift needs Python 3.11 or newer: make PYTHON=/path/to/python3 install' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-venv; } || { \
+	  echo 'This python3 makes no virtual environments: install its package first (apt-get install python3-venv).' >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
