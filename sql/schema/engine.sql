@@ -50,6 +50,43 @@ end
 $$;
 comment on function crmshift.lock_sources(text, jsonb) is 'Hold the rows a mapping reads for these keys until the transaction ends.';
 
+create function crmshift.ensure_parents(of_mapping text, keys jsonb) returns void
+language plpgsql
+as $$
+-- What the derived sync_from_<table> does before it writes a row, for keys that come from a repair, a drain or a
+-- trigger inside a sync: call what the feeds prepare, and make sure that the rows exist which these depend on.
+declare
+    f record;
+    p record;
+    parent_keys jsonb;
+begin
+    for f in select feed.source, feed.key as columns, feed.prepare, m.key, m.key_types, m.direction
+               from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+              where feed.mapping = of_mapping and feed.mode = 'sync' order by feed.source loop
+        if f.prepare is not null then
+            execute format('select %s(%s)', f.prepare,
+                           (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
+                              from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
+              using keys;
+        end if;
+        for p in select feed.mapping, feed.key as columns, m.key
+                   from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+                  where feed.source = f.source and feed.mode = 'fill' and m.direction = f.direction order by m.position loop
+            execute format('select jsonb_agg(distinct jsonb_build_object(%s)) from %s as s where (%s) in (select %s from jsonb_array_elements($1) as k)',
+                           (select string_agg(format('%L, s.%I', k, c), ', ' order by i) from unnest(p.key, p.columns) with ordinality as u (k, c, i)),
+                           f.source::regclass,
+                           (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)),
+                           (select string_agg(format('(k ->> %L)::%s', c, t), ', ' order by i) from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
+               into parent_keys using keys;
+            if parent_keys is not null then
+                perform crmshift.call_writer('fill', p.mapping, parent_keys);
+            end if;
+        end loop;
+    end loop;
+end
+$$;
+comment on function crmshift.ensure_parents(text, jsonb) is 'Make sure that the rows exist which these keys of a mapping depend on.';
+
 create function crmshift.sync_keys(of_mapping text, keys jsonb) returns void
 language plpgsql
 as $$
@@ -62,6 +99,7 @@ begin
     end if;
     perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
     perform crmshift.lock_sources(of_mapping, keys);
+    perform crmshift.ensure_parents(of_mapping, keys);
     perform crmshift.call_writer('sync', of_mapping, keys);
     perform crmshift.call_writer('remove', of_mapping, keys);
     if before = '' and current_setting('crmshift.noted', true) = 'yes' then

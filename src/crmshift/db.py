@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, LiteralString, TypeVar, cast
+from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 from crmshift.errors import ConnectionFailed, CrmshiftError, LockNotObtained, Refused, from_sqlstate
 
@@ -39,9 +39,7 @@ def connect(dsn: str, command: str, *, read_only: bool = False) -> Connection:
     import psycopg
 
     try:
-        conn = psycopg.connect(
-            dsn, autocommit=True, application_name=f"crmshift/{command}"
-        )
+        conn = psycopg.connect(dsn, autocommit=True, application_name=f"crmshift/{command}")
     except psycopg.Error as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ConnectionFailed(
@@ -77,12 +75,17 @@ def translate(error: psycopg.Error) -> CrmshiftError:
     diag, sqlstate = error.diag, error.sqlstate
     if sqlstate is None:
         return ConnectionFailed(
-            f"The connection was lost: {' '.join(str(error).split())}", hint="Run the same command again; it goes on where it was."
+            f"The connection was lost: {' '.join(str(error).split())}",
+            hint="Run the same command again; it goes on where it was.",
         )
     if sqlstate[:2] in ("22", "23"):
         named = ", ".join(
             f"{what} {value}"
-            for what, value in (("constraint", diag.constraint_name), ("table", diag.table_name), ("column", diag.column_name))
+            for what, value in (
+                ("constraint", diag.constraint_name),
+                ("table", diag.table_name),
+                ("column", diag.column_name),
+            )
             if value
         )
         message = f"{type(error).__name__} ({sqlstate}){': ' + named if named else ''}"
@@ -155,21 +158,25 @@ def driver(conn: Connection) -> str | None:
         """,
         [*DRIVER_LOCK],
     )
-    return cast(str, row[0]) if row else None
+    return row[0] if row else None
 
 
 def execute_script(conn: Connection, text: str) -> None:
     """Execute SQL text as it stands, several statements included; no parameters, so % needs no doubling."""
-    conn.execute(cast(LiteralString, text))
+    conn.execute(text)
 
 
-def fetch_all(conn: Connection, query: LiteralString, params: list[Any] | dict[str, Any] | None = None) -> list[TupleRow]:
+def fetch_all(
+    conn: Connection, query: LiteralString, params: list[Any] | dict[str, Any] | None = None
+) -> list[TupleRow]:
     """All rows of a query."""
     with translated():
         return conn.execute(query, params).fetchall()
 
 
-def fetch_one(conn: Connection, query: LiteralString, params: list[Any] | dict[str, Any] | None = None) -> TupleRow | None:
+def fetch_one(
+    conn: Connection, query: LiteralString, params: list[Any] | dict[str, Any] | None = None
+) -> TupleRow | None:
     """First row of a query, or None."""
     with translated():
         return conn.execute(query, params).fetchone()

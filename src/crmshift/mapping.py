@@ -130,7 +130,9 @@ def describe_source(source: str, all_mappings: Iterable[MappingFile]) -> dict[st
         ((m, f) for m in all_mappings for f in m.feeds if f.source == source), key=lambda pair: pair[0].position
     )
     if not fed:
-        raise UsageError(f"The table {source} feeds no mapping of the plan.", hint="See the rows for crmshift.feed in sql/mapping/.")
+        raise UsageError(
+            f"The table {source} feeds no mapping of the plan.", hint="See the rows for crmshift.feed in sql/mapping/."
+        )
     # A sync feed names the table's own key: it leads, so that halving a batch never splits a row in two.
     ranked: dict[str, tuple[tuple[int, int, int], str]] = {}
     for mapping, feed in fed:
@@ -191,7 +193,9 @@ def _rows(insert: Any, file: SqlFile) -> list[tuple[str, dict[str, Any]]]:
     names = [column.name for column in schema.expressions]
     rows = []
     for row in values.expressions:
-        literals = [None if isinstance(v, exp.Null) else v.name if isinstance(v, exp.Literal) else v for v in row.expressions]
+        literals = [
+            None if isinstance(v, exp.Null) else v.name if isinstance(v, exp.Literal) else v for v in row.expressions
+        ]
         for value in literals:
             if isinstance(value, exp.Expression):
                 raise UsageError(f"{file.path}: {table} takes plain values here, not {value.sql(dialect='postgres')}.")

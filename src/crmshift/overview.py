@@ -44,7 +44,9 @@ def read(conn: Connection, plan: Plan) -> Overview:
     for phase in plan.phases:
         mine = [states[s.name] for s in phase.steps if s.name in states]
         bad = [s for s in mine if s.state in ("failed", "running", "undo failed")]
-        trouble = f"{bad[0].step}: {'interrupted or running' if bad[0].state == 'running' else bad[0].state}" if bad else None
+        trouble = (
+            f"{bad[0].step}: {'interrupted or running' if bad[0].state == 'running' else bad[0].state}" if bad else None
+        )
         phases.append(PhaseState(phase.name, len(phase.steps), sum(s.state == "applied" for s in mine), trouble))
     reached = BEFORE_EVERYTHING
     for p in phases:
@@ -88,7 +90,14 @@ def as_json(seen: Overview) -> dict[str, Any]:
         "phase": seen.phase,
         "phases": [{"name": p.name, "steps": p.steps, "applied": p.applied, "trouble": p.trouble} for p in seen.phases],
         "backfills": [
-            {"mapping": b.mapping, "rows_total": b.rows_total, "rows_done": b.rows_done, "written": b.written, "queued": b.queued, "finished": b.finished}
+            {
+                "mapping": b.mapping,
+                "rows_total": b.rows_total,
+                "rows_done": b.rows_done,
+                "written": b.written,
+                "queued": b.queued,
+                "finished": b.finished,
+            }
             for b in seen.backfills
         ],
         "queue": seen.queue,

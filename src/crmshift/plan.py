@@ -117,7 +117,9 @@ def load(path: Path) -> Plan:
     except yaml.YAMLError as error:
         raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     where = str(path)
-    top = _mapping(document, where, {"name", "mappings", "left_behind", "phases"}, required={"name", "mappings", "phases"})
+    top = _mapping(
+        document, where, {"name", "mappings", "left_behind", "phases"}, required={"name", "mappings", "phases"}
+    )
     mappings = _mapping(
         top["mappings"], f"{where}, mappings", {"to_target", "to_legacy"}, required={"to_target", "to_legacy"}
     )
@@ -160,7 +162,10 @@ def _step(node: Any, phase: str, where: str) -> PlannedStep:
     fields = _mapping(node, f"{where}, a step", verbs | {"lock_timeout", "batch"}, required=set())
     named = [v for v in Verb if v.value in fields]
     if len(named) != 1:
-        raise UsageError(f"{where}: a step has one verb, this one has {len(named)}: {node}.", hint=f"Verbs: {', '.join(sorted(verbs))}.")
+        raise UsageError(
+            f"{where}: a step has one verb, this one has {len(named)}: {node}.",
+            hint=f"Verbs: {', '.join(sorted(verbs))}.",
+        )
     verb, subject = named[0], str(fields[named[0].value])
     batch = fields.get("batch", DEFAULT_BATCH_SIZE)
     if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
@@ -180,7 +185,9 @@ def _mapping(node: Any, where: str, known: set[str], *, required: set[str]) -> d
         raise UsageError(f"{where}: expected keys and values, found {type(node).__name__}.")
     unknown = sorted(str(key) for key in node if key not in known)
     if unknown:
-        raise UsageError(f"{where}: unknown key {', '.join(map(repr, unknown))}.", hint=f"Known keys: {', '.join(sorted(known))}.")
+        raise UsageError(
+            f"{where}: unknown key {', '.join(map(repr, unknown))}.", hint=f"Known keys: {', '.join(sorted(known))}."
+        )
     missing = sorted(required - node.keys())
     if missing:
         raise UsageError(f"{where}: missing key {', '.join(map(repr, missing))}.")

@@ -11,7 +11,9 @@ from crmshift.steps import Compiled
 def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None:
     """Raises `Refused`, naming table and column, for the first precondition that is not met."""
     legacy = {m.target for m in compiled.in_direction("to_legacy")}
-    needed = {table: columns for table, columns in carried(compiled.in_direction("to_target")).items() if table in legacy}
+    needed = {
+        table: columns for table, columns in carried(compiled.in_direction("to_target")).items() if table in legacy
+    }
     for mapping in compiled.in_direction("to_legacy"):
         needed.setdefault(mapping.target, set()).update(mapping.columns)
     found = _columns(conn, sorted(legacy))
@@ -42,10 +44,16 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
             )
     if not applied:
         if fetch_value(conn, "select to_regnamespace('crmshift')") is not None:
-            raise Refused("There is a schema crmshift here, but no ledger in it.", hint="It is not ours, or half removed: look into it, and drop it.")
+            raise Refused(
+                "There is a schema crmshift here, but no ledger in it.",
+                hint="It is not ours, or half removed: look into it, and drop it.",
+            )
         for mapping in compiled.in_direction("to_target"):
             if fetch_value(conn, "select to_regclass(%s)", [mapping.target]) is not None:
-                raise Refused(f"The table {mapping.target} exists already.", hint="crmshift creates it. Rename or drop the one that is there.")
+                raise Refused(
+                    f"The table {mapping.target} exists already.",
+                    hint="crmshift creates it. Rename or drop the one that is there.",
+                )
 
 
 def _columns(conn: Connection, tables: list[str]) -> dict[str, set[str]]:

@@ -53,7 +53,9 @@ class Project:
         if folder is None:
             return cls((packaged_root(),))
         if not folder.is_dir():
-            raise UsageError(f"The project folder {folder} does not exist.", hint="Name an existing one with --project.")
+            raise UsageError(
+                f"The project folder {folder} does not exist.", hint="Name an existing one with --project."
+            )
         return cls((folder, packaged_root()))
 
     def sql(self, name: str) -> SqlFile:

@@ -16,7 +16,8 @@ from crmshift.errors import Refused
 from crmshift.progress import Progress
 from crmshift.steps import Compiled, Step
 
-LOCK_TIMEOUT = "2s"
+FENCE_LOCK_TIMEOUT = "250ms"
+"""Longest wait for each table; there are seven, and whoever waits for the first waits for all of them."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def run(conn: Connection, compiled: Compiled, target: str, accepted: int, progre
         refuse_unaccepted(plan, accepted)
         if plan.deletes_data:
             validation.drain(conn)
-        return db.with_lock_retry(lambda: _in_one_transaction(conn, compiled, target, accepted, progress), on_wait=progress.waiting)
+        return db.with_lock_retry(
+            lambda: _in_one_transaction(conn, compiled, target, accepted, progress), on_wait=progress.waiting
+        )
 
 
 def refuse_unaccepted(plan: Rollback, accepted: int) -> None:
@@ -96,8 +99,10 @@ def refuse_unaccepted(plan: Rollback, accepted: int) -> None:
         )
 
 
-def _in_one_transaction(conn: Connection, compiled: Compiled, target: str, accepted: int, progress: Progress) -> Rollback:
-    with db.transaction(conn, lock_timeout=LOCK_TIMEOUT):
+def _in_one_transaction(
+    conn: Connection, compiled: Compiled, target: str, accepted: int, progress: Progress
+) -> Rollback:
+    with db.transaction(conn, lock_timeout=FENCE_LOCK_TIMEOUT):
         plan = preview(conn, compiled, target)
         if plan.deletes_data:
             _fence(conn, compiled)

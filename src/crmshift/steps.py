@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from psycopg import RawCursor, sql
 from psycopg.types.json import Jsonb
@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from crmshift import mapping as mappings
 from crmshift.db import Connection, translated
 from crmshift.mapping import MappingFile
-from crmshift.plan import PlannedStep, Plan, Verb
+from crmshift.plan import Plan, PlannedStep, Verb
 from crmshift.project import Project, checksum
 
 TRIGGERS = ("crmshift_sync_insert", "crmshift_sync_update", "crmshift_sync_delete", "crmshift_sync_truncate")
@@ -40,7 +40,7 @@ class Lock:
     @property
     def blocks(self) -> str:
         """Whom it keeps waiting, at most for the step's lock_timeout plus the step itself."""
-        return "readers and writers" if self.mode == "ACCESS EXCLUSIVE" else "writers"
+        return {"ACCESS EXCLUSIVE": "readers and writers", "SHARE ROW EXCLUSIVE": "writers"}.get(self.mode, "nobody")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class _Derivation:
 
     def _run(self, body: str, description: dict[str, Any]) -> tuple[Statement, ...]:
         with translated(), RawCursor(self._conn) as cursor:
-            rows = cursor.execute(cast(LiteralString, body), [Jsonb(description)]).fetchall()
+            rows = cursor.execute(body, [Jsonb(description)]).fetchall()
         return tuple(Statement(row[1], row[2]) for row in sorted(rows, key=lambda r: r[0]))
 
 
@@ -152,7 +152,11 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
     if planned.verb is Verb.BACKFILL:
         batch = sql.SQL("select * from crmshift.backfill_batch({}, {})").format(subject, planned.batch).as_string()
         forget = sql.SQL("delete from crmshift.backfill where mapping = {}").format(subject).as_string()
-        return Step(planned, (Statement(f"backfill of {subject}, once for each batch", batch),), (Statement(f"backfill of {subject}", forget),))
+        return Step(
+            planned,
+            (Statement(f"backfill of {subject}, once for each batch", batch),),
+            (Statement(f"backfill of {subject}", forget),),
+        )
     check = "select l.name, c.* from crmshift.check_list as l cross join lateral crmshift.run_check(l.name) as c"
     return Step(planned, (Statement("all checks", check),), ())
 

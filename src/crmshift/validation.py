@@ -93,7 +93,9 @@ def repair(conn: Connection, workspace: UUID | None = None) -> Repair:
     drained, failed, _ = drain(conn)
     order = [
         row[0]
-        for row in db.fetch_all(conn, "select name from crmshift.mapping where direction = 'to_target' order by position")
+        for row in db.fetch_all(
+            conn, "select name from crmshift.mapping where direction = 'to_target' order by position"
+        )
     ]
     handed = dict.fromkeys(order, 0)
     for mapping in order:
@@ -124,9 +126,7 @@ def drain(conn: Connection, rounds: int = 5) -> tuple[int, int, int]:
     return settled, failed, conflicts
 
 
-def _hand_over(
-    conn: Connection, mapping: str, workspace: UUID | None, kinds: list[str], handed: dict[str, int]
-) -> int:
+def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: list[str], handed: dict[str, int]) -> int:
     keys = [
         row[0]
         for row in db.fetch_all(

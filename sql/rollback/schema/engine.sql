@@ -7,6 +7,7 @@ drop function crmshift.drift(text, uuid);
 drop function crmshift.sync_or_queue(text, jsonb, text);
 drop function crmshift.settle();
 drop function crmshift.sync_keys(text, jsonb);
+drop function crmshift.ensure_parents(text, jsonb);
 drop function crmshift.lock_sources(text, jsonb);
 drop function crmshift.call_writer(text, text, jsonb);
 drop function crmshift.is_syncing();

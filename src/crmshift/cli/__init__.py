@@ -18,7 +18,8 @@ EXIT_STATUSES = """
 app = typer.Typer(
     name="crmshift",
     help="Move a live CRM on PostgreSQL from contacts to customers and leads, without downtime, and back.",
-    epilog="Start with [bold]crmshift demo[/bold], or on a database of your own: [bold]crmshift plan[/bold]." + EXIT_STATUSES,
+    epilog="Start with [bold]crmshift demo[/bold], or on a database of your own: [bold]crmshift plan[/bold]."
+    + EXIT_STATUSES,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

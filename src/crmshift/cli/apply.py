@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from crmshift.cli.options import DEFAULT_PLAN, Dsn, Format, OutputFormat, PlanName, ProjectFolder, Yes, compiled_plan, confirm, connected
+from crmshift.cli.options import (
+    DEFAULT_PLAN,
+    Dsn,
+    Format,
+    OutputFormat,
+    PlanName,
+    ProjectFolder,
+    Yes,
+    compiled_plan,
+    confirm,
+    connected,
+)
 from crmshift.errors import ExitStatus
 
 EXAMPLES = """
@@ -28,7 +39,8 @@ def apply(
 
     Each step waits for a lock at most its lock_timeout (2 s), gives way, and tries again.
     """
-    from crmshift import apply as applying, ledger
+    from crmshift import apply as applying
+    from crmshift import ledger
     from crmshift.backfill import StopSignal
     from crmshift.cli.output import console, count, print_json, print_next_steps, watcher
     from crmshift.cli.validate import as_json, print_checks

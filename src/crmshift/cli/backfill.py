@@ -21,7 +21,16 @@ crmshift backfill run --batch 5000\n
 
 @app.command(epilog=RUN_EXAMPLES)
 def run(
-    batch: Annotated[int, typer.Option("--batch", metavar="ROWS", min=1, max=1_000_000, help="Rows in a batch. An application waits for one of them at most as long as its batch takes.")] = 1000,
+    batch: Annotated[
+        int,
+        typer.Option(
+            "--batch",
+            metavar="ROWS",
+            min=1,
+            max=1_000_000,
+            help="Rows in a batch. An application waits for one of them at most as long as its batch takes.",
+        ),
+    ] = 1000,
     dsn: Dsn = None,
     name: PlanName = DEFAULT_PLAN,
     project: ProjectFolder = None,
@@ -38,7 +47,9 @@ def run(
     with connected(dsn, "backfill run") as conn:
         if db.fetch_value(conn, "select to_regprocedure('crmshift.backfill_batch(text, integer)')") is None:
             raise Refused("crmshift is not installed in this database.", hint="Run: crmshift apply --to sync-layer")
-        missing = [m for m in plan.to_target if db.fetch_value(conn, "select to_regproc(%s)", [f"crmshift.fill_{m}"]) is None]
+        missing = [
+            m for m in plan.to_target if db.fetch_value(conn, "select to_regproc(%s)", [f"crmshift.fill_{m}"]) is None
+        ]
         if missing:
             raise Refused(f"The writer of {missing[0]} is not installed.", hint="Run: crmshift apply --to sync-layer")
         progress = watcher()
@@ -49,7 +60,9 @@ def run(
     if format is Format.JSON:
         print_json("backfill run", ExitStatus.OK, {"backfills": [vars_of(s) for s in states]})
     else:
-        console().print(f"[green]Complete[/green]: {sum(s.rows_done for s in states):,} rows walked, {sum(s.written for s in states):,} written, {sum(s.queued for s in states):,} queued.")
+        console().print(
+            f"[green]Complete[/green]: {sum(s.rows_done for s in states):,} rows walked, {sum(s.written for s in states):,} written, {sum(s.queued for s in states):,} queued."
+        )
 
 
 @app.command()
@@ -65,7 +78,15 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
         raise typer.Exit
     listed = table("mapping", ">rows", ">of", ">written", ">queued", ">batches", "")
     for s in states:
-        listed.add_row(s.mapping, f"{s.rows_done:,}", f"{s.rows_total:,}", f"{s.written:,}", f"{s.queued:,}", f"{s.batches:,}", "[green]complete[/green]" if s.finished else "[yellow]to be continued[/yellow]")
+        listed.add_row(
+            s.mapping,
+            f"{s.rows_done:,}",
+            f"{s.rows_total:,}",
+            f"{s.written:,}",
+            f"{s.queued:,}",
+            f"{s.batches:,}",
+            "[green]complete[/green]" if s.finished else "[yellow]to be continued[/yellow]",
+        )
     console().print(listed if states else "No backfill has begun.")
 
 

@@ -1,3 +1,5 @@
 EXAMPLES = ""
+
+
 def demo() -> None:
     """Placeholder until the demo lands in this change."""

@@ -42,7 +42,9 @@ def log(
     colours = {"finished": "green", "failed": "red", "started": "dim"}
     for e in entries:
         took = f"{e.duration.total_seconds():.2f} s" if e.duration else ""
-        listed.add_row(f"{e.at:%Y-%m-%d %H:%M:%S}", e.phase, e.step, e.action, f"[{colours[e.event]}]{e.event}[/]", took, e.actor)
+        listed.add_row(
+            f"{e.at:%Y-%m-%d %H:%M:%S}", e.phase, e.step, e.action, f"[{colours[e.event]}]{e.event}[/]", took, e.actor
+        )
         if e.message:
             listed.add_row("", "", f"[red]{escape(e.message)}[/red]", "", e.sqlstate or "", "", "")
     console().print(listed)

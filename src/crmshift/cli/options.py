@@ -27,12 +27,23 @@ class Format(StrEnum):
 
 Dsn = Annotated[
     str | None,
-    typer.Option("--dsn", metavar="DSN", help="Connection string. Else CRMSHIFT_DSN, DATABASE_URL, or libpq's PG* variables.", show_default=False),
+    typer.Option(
+        "--dsn",
+        metavar="DSN",
+        help="Connection string. Else CRMSHIFT_DSN, DATABASE_URL, or libpq's PG* variables.",
+        show_default=False,
+    ),
 ]
 PlanName = Annotated[str, typer.Option("--plan", metavar="NAME|FILE", help="A plan under plans/, or a YAML file.")]
 ProjectFolder = Annotated[
     Path | None,
-    typer.Option("--project", metavar="DIR", envvar="CRMSHIFT_PROJECT", help="Folder whose plans/ and sql/ take the place of crmshift's own files of the same name.", show_default=False),
+    typer.Option(
+        "--project",
+        metavar="DIR",
+        envvar="CRMSHIFT_PROJECT",
+        help="Folder whose plans/ and sql/ take the place of crmshift's own files of the same name.",
+        show_default=False,
+    ),
 ]
 OutputFormat = Annotated[Format, typer.Option("--format", help="text for people, json for machines.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Required where there is no terminal.")]

@@ -75,7 +75,9 @@ def table(*columns: str, title: str | None = None) -> Table:
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False
+    )
     for column in columns:
         made.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     return made
@@ -109,7 +111,9 @@ class LineProgress(Progress):
         if state.finished or time.monotonic() - self._last >= self.EVERY:
             self._last = time.monotonic()
             rate = state.rows_done / seconds if seconds > 0 else 0.0
-            self._print(f"backfill {state.mapping}: {state.rows_done:,} of {state.rows_total:,} rows, {rate:,.0f} rows/s, {state.queued:,} queued")
+            self._print(
+                f"backfill {state.mapping}: {state.rows_done:,} of {state.rows_total:,} rows, {rate:,.0f} rows/s, {state.queued:,} queued"
+            )
 
     def note(self, text: str) -> None:
         self._print(text)
@@ -122,7 +126,16 @@ class TerminalProgress(Progress):
     """One live line for the step in hand, a bar for a backfill, and a quiet line for what is done."""
 
     def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress as Bars, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            SpinnerColumn,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import (
+            Progress as Bars,
+        )
 
         self._bars = Bars(
             SpinnerColumn(),
@@ -156,7 +169,10 @@ class TerminalProgress(Progress):
             self._task = self._bars.add_task(f"backfill/{state.mapping}", total=None, detail="")
         rate = state.rows_done / seconds if seconds > 0 else 0.0
         self._bars.update(
-            self._task, total=max(state.rows_total, 1), completed=state.rows_done, detail=f"{state.rows_done:,} rows, {rate:,.0f}/s"
+            self._task,
+            total=max(state.rows_total, 1),
+            completed=state.rows_done,
+            detail=f"{state.rows_done:,} rows, {rate:,.0f}/s",
         )
         if state.finished:
             self._end_task()

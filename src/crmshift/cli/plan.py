@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crmshift.cli.options import DEFAULT_PLAN, Dsn, Format, OutputFormat, PlanName, ProjectFolder, compiled_plan, connected
+from crmshift.cli.options import (
+    DEFAULT_PLAN,
+    Dsn,
+    Format,
+    OutputFormat,
+    PlanName,
+    ProjectFolder,
+    compiled_plan,
+    connected,
+)
 from crmshift.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -23,7 +33,10 @@ crmshift plan --check · exit 1 where anything is pending
 
 
 def plan(
-    to: Annotated[str | None, typer.Option("--to", metavar="PHASE", help="Only the steps up to and with this phase.", show_default=False)] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="PHASE", help="Only the steps up to and with this phase.", show_default=False),
+    ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements of the pending steps.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 where steps are pending.")] = False,
     dsn: Dsn = None,
@@ -51,7 +64,12 @@ def plan(
     status = ExitStatus.NO if check and pending else ExitStatus.OK
     next_steps = [f"crmshift apply --to {pending[0].planned.phase}"] if pending else []
     if format is Format.JSON:
-        print_json("plan", status, {"plan": compiled.plan.name, "pending": len(pending), "steps": [_as_json(s, states, rows) for s in steps]}, next_steps)
+        print_json(
+            "plan",
+            status,
+            {"plan": compiled.plan.name, "pending": len(pending), "steps": [_as_json(s, states, rows) for s in steps]},
+            next_steps,
+        )
     elif sql:
         _print_sql(pending)
     else:
@@ -104,11 +122,19 @@ def _print_sql(pending: list[Step]) -> None:
             print(f"{statement.sql.rstrip().rstrip(';')};\n")
 
 
-def _print_table(compiled: Compiled, steps: list[Step], states: dict[str, StepState], rows: dict[str, int], next_steps: list[str]) -> None:
+def _print_table(
+    compiled: Compiled, steps: list[Step], states: dict[str, StepState], rows: dict[str, int], next_steps: list[str]
+) -> None:
     from crmshift.cli.output import console, count, print_next_steps, table
 
     out = console()
-    marks = {"applied": "[green]✓[/green]", "pending": "·", "changed": "[yellow]≠[/yellow]", "running": "[yellow]…[/yellow]", "failed": "[red]✗[/red]"}
+    marks = {
+        "applied": "[green]✓[/green]",
+        "pending": "·",
+        "changed": "[yellow]≠[/yellow]",
+        "running": "[yellow]…[/yellow]",
+        "failed": "[red]✗[/red]",
+    }
     for phase in compiled.plan.phases:
         mine = [s for s in steps if s.planned.phase == phase.name]
         if not mine:
@@ -121,13 +147,21 @@ def _print_table(compiled: Compiled, steps: list[Step], states: dict[str, StepSt
         for step in mine:
             state = _state(step, states)
             locks = "\n".join(f"{lock.table}: {lock.mode} (blocks {lock.blocks})" for lock in step.locks)
-            listed.add_row(marks.get(state, state), step.name, _does(step, rows, count), locks or "[dim]none in use[/dim]", _undo(step, count))
+            listed.add_row(
+                marks.get(state, state),
+                step.name,
+                _does(step, rows, count),
+                locks or "[dim]none in use[/dim]",
+                _undo(step, count),
+            )
         out.print(listed)
-    out.print("[dim]Each step commits with its row in the ledger. A lock is waited for at most 2 s (the step's lock_timeout), then tried again. --sql prints the statements.[/dim]")
+    out.print(
+        "[dim]Each step commits with its row in the ledger. A lock is waited for at most 2 s (the step's lock_timeout), then tried again. --sql prints the statements.[/dim]"
+    )
     print_next_steps(next_steps)
 
 
-def _does(step: Step, rows: dict[str, int], count: Any) -> str:
+def _does(step: Step, rows: dict[str, int], count: Callable[[int, str], str]) -> str:
     verb = step.planned.verb.value
     if verb == "run":
         return f"sql/{step.name}.sql"
@@ -138,7 +172,7 @@ def _does(step: Step, rows: dict[str, int], count: Any) -> str:
     return count(len(step.statements), "derived statement")
 
 
-def _undo(step: Step, count: Any) -> str:
+def _undo(step: Step, count: Callable[[int, str], str]) -> str:
     if not step.undo:
         return "[dim]nothing to undo[/dim]"
     if step.undo_deletes_data:

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crmshift.cli.options import DEFAULT_PLAN, Dsn, Format, OutputFormat, PlanName, ProjectFolder, Yes, compiled_plan, confirm, connected
+from crmshift.cli.options import (
+    DEFAULT_PLAN,
+    Dsn,
+    Format,
+    OutputFormat,
+    PlanName,
+    ProjectFolder,
+    Yes,
+    compiled_plan,
+    confirm,
+    connected,
+)
 from crmshift.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -21,8 +32,24 @@ crmshift rollback --to legacy --accept-loss 12 --yes · the state before everyth
 
 
 def rollback(
-    to: Annotated[str, typer.Option("--to", metavar="PHASE|STEP", help="Where to go back to; legacy is the state before everything.", show_default=False)],
-    accept_loss: Annotated[int, typer.Option("--accept-loss", metavar="N", min=0, help="How many rows and values may be lost: the number the preview shows.")] = 0,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="PHASE|STEP",
+            help="Where to go back to; legacy is the state before everything.",
+            show_default=False,
+        ),
+    ],
+    accept_loss: Annotated[
+        int,
+        typer.Option(
+            "--accept-loss",
+            metavar="N",
+            min=0,
+            help="How many rows and values may be lost: the number the preview shows.",
+        ),
+    ] = 0,
     preview: Annotated[bool, typer.Option("--preview", help="Only show what would be undone and lost.")] = False,
     yes: Yes = False,
     dsn: Dsn = None,
@@ -49,8 +76,16 @@ def rollback(
             plan = rolling.run(conn, compiled, to, accept_loss, watcher())
 
     if format is Format.JSON:
-        losses = [{"table": loss.table, "column": loss.column, "what": loss.what, "count": loss.count} for loss in plan.losses]
-        data = {"to": to, "preview": preview, "undone": [s.name for s in plan.steps], "loss": plan.lost, "losses": losses}
+        losses = [
+            {"table": loss.table, "column": loss.column, "what": loss.what, "count": loss.count} for loss in plan.losses
+        ]
+        data = {
+            "to": to,
+            "preview": preview,
+            "undone": [s.name for s in plan.steps],
+            "loss": plan.lost,
+            "losses": losses,
+        }
         print_json("rollback", ExitStatus.OK, data)
     elif not preview and plan.steps:
         console().print(f"[green]Back at {to}[/green]: {count(len(plan.steps), 'step')} undone.")
@@ -63,7 +98,9 @@ def _print_preview(plan: Rollback) -> None:
     if not plan.steps:
         out.print(f"Nothing to do: {plan.target} is where this database stands.")
         return
-    out.print(f"Going back to [bold]{plan.target}[/bold] undoes {count(len(plan.steps), 'step')}, last first: {plan.steps[0].name} … {plan.steps[-1].name}")
+    out.print(
+        f"Going back to [bold]{plan.target}[/bold] undoes {count(len(plan.steps), 'step')}, last first: {plan.steps[0].name} … {plan.steps[-1].name}"
+    )
     if plan.lost:
         losses = table("table", "column", "what legacy cannot hold", ">count")
         for loss in plan.losses:

@@ -14,10 +14,12 @@ crmshift status --format json
 """
 
 
-def status(dsn: Dsn = None, name: PlanName = DEFAULT_PLAN, project: ProjectFolder = None, format: OutputFormat = Format.TEXT) -> None:
+def status(
+    dsn: Dsn = None, name: PlanName = DEFAULT_PLAN, project: ProjectFolder = None, format: OutputFormat = Format.TEXT
+) -> None:
     """Show the phase, the backfills, the sync queue, the last validation, and what to type next. Reads only."""
     from crmshift import overview
-    from crmshift.cli.output import console, count, print_json, print_next_steps, table
+    from crmshift.cli.output import console, print_json, print_next_steps, table
     from crmshift.plan import load
     from crmshift.project import Project
 
@@ -33,13 +35,26 @@ def status(dsn: Dsn = None, name: PlanName = DEFAULT_PLAN, project: ProjectFolde
     phases = table("", "phase", ">steps", "")
     for phase in seen.phases:
         mark = "[green]✓[/green]" if phase.applied == phase.steps else "[yellow]…[/yellow]" if phase.applied else "·"
-        remark = f"[yellow]{phase.trouble}[/yellow]" if phase.trouble else "[bold]you are here[/bold]" if phase.name == seen.phase else ""
+        remark = (
+            f"[yellow]{phase.trouble}[/yellow]"
+            if phase.trouble
+            else "[bold]you are here[/bold]"
+            if phase.name == seen.phase
+            else ""
+        )
         phases.add_row(mark, phase.name, f"{phase.applied} of {phase.steps}", remark)
     out.print(phases)
     if seen.backfills:
         backfills = table("backfill", ">rows", ">of", ">written", ">queued", "")
         for b in seen.backfills:
-            backfills.add_row(b.mapping, f"{b.rows_done:,}", f"{b.rows_total:,}", f"{b.written:,}", f"{b.queued:,}", "[green]complete[/green]" if b.finished else "[yellow]to be continued[/yellow]")
+            backfills.add_row(
+                b.mapping,
+                f"{b.rows_done:,}",
+                f"{b.rows_total:,}",
+                f"{b.written:,}",
+                f"{b.queued:,}",
+                "[green]complete[/green]" if b.finished else "[yellow]to be continued[/yellow]",
+            )
         out.print(backfills)
     if seen.installed:
         queued = ", ".join(f"{n:,} {reason}" for reason, n in seen.queue.items())

@@ -34,7 +34,15 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
         listed = table("mapping", "reason", "SQLSTATE", "constraint", ">keys", "oldest", "passes by itself")
         for mapping, reason, state, constraint, n, oldest in rows:
             transient = (state or "")[:2] in ("40", "53", "55")
-            listed.add_row(mapping, reason, state or "", constraint or "", f"{n:,}", f"{oldest:%Y-%m-%d %H:%M:%S}", "yes: drain" if transient else "no: mend the cause, then drain")
+            listed.add_row(
+                mapping,
+                reason,
+                state or "",
+                constraint or "",
+                f"{n:,}",
+                f"{oldest:%Y-%m-%d %H:%M:%S}",
+                "yes: drain" if transient else "no: mend the cause, then drain",
+            )
         console().print(listed)
         print_next_steps(next_steps)
     else:
@@ -58,7 +66,12 @@ def drain(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     status = ExitStatus.NO if remaining else ExitStatus.OK
     next_steps = ["crmshift sync status"] if remaining else []
     if format is Format.JSON:
-        print_json("sync drain", status, {"settled": settled, "failed": failed, "conflicts": conflicts, "remaining": remaining}, next_steps)
+        print_json(
+            "sync drain",
+            status,
+            {"settled": settled, "failed": failed, "conflicts": conflicts, "remaining": remaining},
+            next_steps,
+        )
     else:
         console().print(f"Settled {settled:,}, conflicts {conflicts:,}, still queued {remaining:,}.")
         print_next_steps(next_steps)

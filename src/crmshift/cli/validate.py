@@ -25,9 +25,19 @@ crmshift validate --repair --report junit=crmshift.xml · settle, then check aga
 
 
 def validate(
-    workspace: Annotated[UUID | None, typer.Option("--workspace", metavar="UUID", help="Only this workspace.", show_default=False)] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Settle the sync queue and hand drifted keys to the writers, then check again.")] = False,
-    report: Annotated[list[str] | None, typer.Option("--report", metavar="junit=FILE", help="Also write a report; may be repeated.", show_default=False)] = None,
+    workspace: Annotated[
+        UUID | None, typer.Option("--workspace", metavar="UUID", help="Only this workspace.", show_default=False)
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Settle the sync queue and hand drifted keys to the writers, then check again."),
+    ] = False,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report", metavar="junit=FILE", help="Also write a report; may be repeated.", show_default=False
+        ),
+    ] = None,
     dsn: Dsn = None,
     format: OutputFormat = Format.TEXT,
 ) -> None:
@@ -51,13 +61,19 @@ def validate(
     if format is Format.JSON:
         data = as_json(result)
         if repaired:
-            data["repair"] = {"handed_to_writers": repaired.handed, "settled_from_queue": repaired.drained, "failed": repaired.failed}
+            data["repair"] = {
+                "handed_to_writers": repaired.handed,
+                "settled_from_queue": repaired.drained,
+                "failed": repaired.failed,
+            }
         print_json("validate", status, data, next_steps)
     else:
         out = console()
         if repaired:
             handed = ", ".join(f"{n} of {mapping}" for mapping, n in repaired.handed.items() if n) or "none"
-            out.print(f"Repair: {repaired.drained} settled from the queue, keys handed to the writers: {handed}, failed: {repaired.failed}.")
+            out.print(
+                f"Repair: {repaired.drained} settled from the queue, keys handed to the writers: {handed}, failed: {repaired.failed}."
+            )
         print_checks(out, result)
         print_next_steps(next_steps)
     raise typer.Exit(status)
@@ -71,7 +87,13 @@ def print_checks(out: Console, result: Validation) -> None:
 
     listed = table("", "check", "what must hold", ">found", ">seconds")
     for check in result.checks:
-        listed.add_row("[green]✓[/green]" if check.passed else "[red]✗[/red]", check.name, check.title, f"{check.count:,}" if check.count else "", f"{check.seconds:.2f}")
+        listed.add_row(
+            "[green]✓[/green]" if check.passed else "[red]✗[/red]",
+            check.name,
+            check.title,
+            f"{check.count:,}" if check.count else "",
+            f"{check.seconds:.2f}",
+        )
     out.print(listed)
     for check in result.checks:
         if not check.passed:
@@ -137,9 +159,18 @@ def _write_junit(path: Path, result: Validation) -> None:
     from xml.etree import ElementTree
 
     failures = sum(not c.passed for c in result.checks)
-    suite = ElementTree.Element("testsuite", name="crmshift validate", tests=str(len(result.checks)), failures=str(failures), errors="0", time=f"{result.seconds:.3f}")
+    suite = ElementTree.Element(
+        "testsuite",
+        name="crmshift validate",
+        tests=str(len(result.checks)),
+        failures=str(failures),
+        errors="0",
+        time=f"{result.seconds:.3f}",
+    )
     for check in result.checks:
-        case = ElementTree.SubElement(suite, "testcase", classname="crmshift.validate", name=check.name, time=f"{check.seconds:.3f}")
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="crmshift.validate", name=check.name, time=f"{check.seconds:.3f}"
+        )
         if not check.passed:
             failure = ElementTree.SubElement(case, "failure", message=f"{check.count} found; must hold: {check.title}")
             failure.text = "\n".join(_line(check))
