@@ -231,14 +231,23 @@ end
 $$;
 comment on function crmshift.note_changes(text, jsonb[], jsonb[]) is 'Record in the queue what the write that failed to sync had changed.';
 
-create view crmshift.queued as
-select q.*, m.direction, l.name as subject, l.position,
-       (select jsonb_object_agg(to_name, q.key -> from_name)
-          from unnest(l.key, case when m.direction = 'to_legacy' then m.key else f.key end) as u (to_name, from_name)) as subject_key
+create view crmshift.outstanding as
+select q.id, q.mapping, q.key, m.direction as written_to, q.mapping as mapping_of, q.key as key_of
+  from crmshift.sync_queue as q join crmshift.mapping as m on m.name = q.mapping
+union all
+select q.id, q.mapping, q.key, m.direction, other.name,
+       (select jsonb_object_agg(k, q.key -> c) from unnest(other.key, f.key) as u (k, c))
   from crmshift.sync_queue as q
   join crmshift.mapping as m on m.name = q.mapping
-  left join crmshift.feed as f on m.direction = 'to_target' and f.source = m.target and f.mode = 'sync'
-  join crmshift.mapping as l on l.name = case when m.direction = 'to_legacy' then m.name else f.mapping end;
+  join crmshift.feed as f on f.source = m.target and f.mode = 'sync'
+  join crmshift.mapping as other on other.name = f.mapping;
+comment on view crmshift.outstanding is 'Every row, of either side, that need not agree because a key of the sync queue concerns it: by mapping_of and key_of.';
+
+create view crmshift.queued as
+select q.*, o.written_to as direction, o.mapping_of as subject, o.key_of as subject_key, l.position
+  from crmshift.sync_queue as q
+  join crmshift.outstanding as o on o.id = q.id
+  join crmshift.mapping as l on l.name = o.mapping_of and l.direction = 'to_legacy';
 comment on view crmshift.queued is 'The sync queue by what it is about: the legacy table and key whose two sides may be apart.';
 
 create function crmshift.drain(most integer default 500)

@@ -15,6 +15,7 @@ create table crmshift.step_run (
     duration    interval,
     checksum    text,
     statements  text[],
+    undo        text[],
     sqlstate    text,
     message     text,
     hint        text,
@@ -33,6 +34,7 @@ comment on column crmshift.step_run.at is 'Wall clock when the row was written.'
 comment on column crmshift.step_run.duration is 'How long the step took; null where it only started.';
 comment on column crmshift.step_run.checksum is 'SHA-256 of the statements, as plan printed them.';
 comment on column crmshift.step_run.statements is 'The statements that were executed, in order.';
+comment on column crmshift.step_run.undo is 'The statements that take it back, as they stood when it was applied; rollback executes these.';
 comment on column crmshift.step_run.sqlstate is 'SQLSTATE of the failure.';
 comment on column crmshift.step_run.message is 'What went wrong, without values of customers.';
 comment on column crmshift.step_run.hint is 'What to do about it.';

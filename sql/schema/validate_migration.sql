@@ -4,13 +4,13 @@ create function crmshift.run_check(check_name text, of_workspace uuid default nu
 returns table (subject text, key jsonb, detail text)
 language plpgsql stable
 as $$
--- drift_<mapping> compares one table with its mapping, leaving out keys that stand in the queue; any other name is crmshift.check_<name>.
+-- drift_<mapping> compares one table with its mapping, leaving out what stands in the queue; any other name is crmshift.check_<name>.
 begin
     if check_name like 'drift\_%' then
         return query
         select substr(check_name, 7), d.key, concat_ws(': ', d.kind, array_to_string(d.columns, ', '))
           from crmshift.drift(substr(check_name, 7), of_workspace) as d
-         where not exists (select from crmshift.sync_queue as q where q.mapping = substr(check_name, 7) and q.key = d.key);
+         where not exists (select from crmshift.outstanding as o where o.mapping_of = substr(check_name, 7) and o.key_of = d.key);
     else
         return query execute format('select c.subject, c.key, c.detail from crmshift.%I($1) as c', 'check_' || check_name) using of_workspace;
     end if;

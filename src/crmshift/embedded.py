@@ -154,7 +154,7 @@ class EmbeddedServer:
         if os.name != "posix":
             raise UsageError("the embedded PostgreSQL needs Linux or macOS", hint="give the DSN of a server instead")
         account = _account()
-        binaries = bin_dir.absolute() if bin_dir is not None else _wheel_binaries(version)
+        binaries = bin_dir.absolute() if bin_dir is not None else wheel_binaries(version)
         found = _server_version(binaries)
         if data_dir is not None:
             _refuse_unusable(data_dir.absolute(), account)
@@ -376,7 +376,7 @@ def _account() -> _Account:
     )
 
 
-def _wheel_binaries(version: int) -> Path:
+def wheel_binaries(version: int) -> Path:
     """Where the wheel keeps the programs of a version of PostgreSQL."""
     try:
         with warnings.catch_warnings():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -56,6 +56,19 @@ def applied(conn: Connection) -> frozenset[str]:
     return frozenset(name for name, state in states(conn).items() if state.state == "applied")
 
 
+def as_applied(conn: Connection, step: Step) -> Step:
+    """The step with the undo it had when it was applied: files may have changed since, what is installed has not."""
+    undo = fetch_value(
+        conn,
+        """
+        select undo from crmshift.step_run
+         where step = %s and action = 'apply' and event in ('started', 'finished') order by id desc limit 1
+        """,
+        [step.name],
+    )
+    return replace(step, undo=tuple(Statement(step.name, text) for text in undo or ()))
+
+
 def record(
     conn: Connection,
     run_id: UUID,
@@ -72,8 +85,9 @@ def record(
         conn.execute(
             """
             insert into crmshift.step_run
-                   (run_id, phase, step, action, event, duration, checksum, statements, sqlstate, message, hint, version)
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                   (run_id, phase, step, action, event, duration,
+                    checksum, statements, undo, sqlstate, message, hint, version)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             [
                 run_id,
@@ -84,6 +98,7 @@ def record(
                 duration,
                 step.checksum,
                 [s.sql for s in statements],
+                [s.sql for s in step.undo] if action == "apply" else None,
                 error.sqlstate if error else None,
                 error.message if error else None,
                 error.hint if error else None,

@@ -55,7 +55,7 @@ def preview(conn: Connection, compiled: Compiled, target: str) -> Rollback:
     """
     states = ledger.states(conn)
     steps = tuple(
-        compiled.step(planned.name)
+        ledger.as_applied(conn, compiled.step(planned.name))
         for planned in compiled.plan.after(target)
         if planned.name in states and _holds(compiled.step(planned.name), states[planned.name].state)
     )

@@ -1,6 +1,7 @@
 -- Undoes schema/engine.
 drop function crmshift.drain(integer);
 drop view crmshift.queued;
+drop view crmshift.outstanding;
 drop function crmshift.note_changes(text, jsonb[], jsonb[]);
 drop function crmshift.after_truncate(text);
 drop function crmshift.drift(text, uuid);
