@@ -74,7 +74,6 @@ class Stopped(CrmshiftError):
 _BY_SQLSTATE: dict[str, type[CrmshiftError]] = {
     "SH001": UsageError,  # unknown mapping
     "SH002": UsageError,  # unknown workspace
-    "SH003": Refused,  # row-level security hides rows of a mapped table from the role that installs
     "55P03": LockNotObtained,
     "40P01": LockNotObtained,
 }
