@@ -1,0 +1,1 @@
+"""What the tests stand on: servers, databases cloned from templates, and scripted sessions."""
