@@ -19,7 +19,7 @@ $$;
 comment on function crmshift.run_check(text, uuid) is 'One check: no rows when all is well.';
 
 create view crmshift.check_list as
-select 'drift_' || m.name as name, format('%s holds what %s_expected says', m.target, m.name) as title, m.position as rank
+select 'drift_' || m.name as name, 'Every row and column agrees with its mapping' as title, m.position as rank
   from crmshift.mapping as m where m.direction = 'to_target'
 union all
 select substr(p.proname, 7), pg_catalog.obj_description(p.oid, 'pg_proc'), 1000

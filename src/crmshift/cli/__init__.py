@@ -10,10 +10,11 @@ from crmshift.cli import apply, backfill, demo, log, plan, rollback, status, syn
 from crmshift.cli.output import report_error
 from crmshift.errors import CrmshiftError, ExitStatus
 
-EXIT_STATUSES = """
-[bold]Exit statuses[/bold]  0 yes: done, clean, nothing to do · 1 answered, and the answer is no · 2 trouble ·
-3 refused before changing anything · 4 lock not obtained, try later · 5 stopped part-way, safe to run again · 130, 143 signals
-"""
+EXIT_STATUSES = (
+    "\n\n[bold]Exit statuses[/bold]  0 yes: done, clean, nothing to do · 1 answered, and the answer is no · 2 trouble · "
+    "3 refused before changing anything · 4 lock not obtained, try later · 5 stopped part-way, safe to run again · "
+    "130, 143 signals"
+)
 
 app = typer.Typer(
     name="crmshift",

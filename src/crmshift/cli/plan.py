@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,9 +19,12 @@ from crmshift.cli.options import (
 from crmshift.errors import ExitStatus
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from crmshift.db import Connection
     from crmshift.ledger import StepState
-    from crmshift.steps import Compiled, Step
+    from crmshift.steps import Compiled, Lock, Step
 
 EXAMPLES = """
 [bold]Examples[/bold]\n
@@ -38,6 +40,9 @@ def plan(
         typer.Option("--to", metavar="PHASE", help="Only the steps up to and with this phase.", show_default=False),
     ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements of the pending steps.")] = False,
+    every_step: Annotated[
+        bool, typer.Option("--every-step", help="List also the steps that lock nothing in use.")
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 where steps are pending.")] = False,
     dsn: Dsn = None,
     name: PlanName = DEFAULT_PLAN,
@@ -58,7 +63,7 @@ def plan(
         states = ledger.states(conn)
         preflight.check(conn, compiled, ledger.applied(conn))
         steps = [compiled.step(n) for n in names]
-        pending = [s for s in steps if _state(s, states) != "applied"]
+        pending = [s for s in steps if _state(s, states) not in ("applied", "changed")]
         rows = _row_estimates(conn, compiled)
 
     status = ExitStatus.NO if check and pending else ExitStatus.OK
@@ -73,7 +78,7 @@ def plan(
     elif sql:
         _print_sql(pending)
     else:
-        _print_table(compiled, steps, states, rows, next_steps)
+        _print_table(compiled, steps, states, rows, every_step, next_steps)
     raise typer.Exit(status)
 
 
@@ -86,18 +91,19 @@ def _state(step: Step, states: dict[str, StepState]) -> str:
     return known.state
 
 
-def _row_estimates(conn: Connection, compiled: Compiled) -> dict[str, int]:
+def _row_estimates(conn: Connection, compiled: Compiled) -> dict[str, int | None]:
+    """Rows each backfill will walk, as of the last analyze; None where there was none."""
     from crmshift.db import fetch_value
 
-    estimates = {}
+    estimates: dict[str, int | None] = {}
     for mapping in compiled.in_direction("to_target"):
         source = next(f.source for f in mapping.feeds if f.mode == "sync")
-        query = "select greatest(c.reltuples, 0)::bigint from pg_class as c where c.oid = to_regclass(%s)"
-        estimates[mapping.name] = fetch_value(conn, query, [source]) or 0
+        query = "select nullif(c.reltuples, -1)::bigint from pg_class as c where c.oid = to_regclass(%s)"
+        estimates[mapping.name] = fetch_value(conn, query, [source])
     return estimates
 
 
-def _as_json(step: Step, states: dict[str, StepState], rows: dict[str, int]) -> dict[str, Any]:
+def _as_json(step: Step, states: dict[str, StepState], rows: dict[str, int | None]) -> dict[str, Any]:
     return {
         "name": step.name,
         "phase": step.planned.phase,
@@ -123,11 +129,66 @@ def _print_sql(pending: list[Step]) -> None:
 
 
 def _print_table(
-    compiled: Compiled, steps: list[Step], states: dict[str, StepState], rows: dict[str, int], next_steps: list[str]
+    compiled: Compiled,
+    steps: list[Step],
+    states: dict[str, StepState],
+    rows: dict[str, int | None],
+    every_step: bool,
+    next_steps: list[str],
 ) -> None:
-    from crmshift.cli.output import console, count, print_next_steps, table
+    from crmshift.cli.output import console, print_next_steps
 
     out = console()
+    for phase in compiled.plan.phases:
+        mine = [s for s in steps if s.planned.phase == phase.name]
+        if not mine:
+            continue
+        done = sum(_state(s, states) == "applied" for s in mine)
+        out.print(f"[bold]{phase.name}[/bold]  [dim]{done} of {len(mine)} applied[/dim]")
+        out.print(f"  {phase.why}")
+        if phase.incomplete:
+            out.print(f"  [yellow]{phase.incomplete}[/yellow]")
+        harmless = [] if every_step else [s for s in mine if s.transactional and not s.locks]
+        if harmless:
+            _print_harmless(out, harmless, states)
+        listed = [s for s in mine if s not in harmless]
+        if listed:
+            out.print(_listed(listed, states, rows))
+    changed = [s.name for s in steps if _state(s, states) == "changed"]
+    if changed:
+        out.print(
+            f"[yellow]≠ changed since it was applied:[/yellow] {', '.join(changed)}. "
+            "What is installed is the former version; to take up the new one, roll back to the step before and apply again."
+        )
+    out.print(
+        "[dim]A step commits together with its row in the ledger. It waits for a lock for at most its lock_timeout (2 s), "
+        "gives way, and tries again. --sql prints the statements, --every-step lists all steps.[/dim]"
+    )
+    print_next_steps(next_steps)
+
+
+def _print_harmless(out: Console, steps: list[Step], states: dict[str, StepState]) -> None:
+    """Steps that only create what nobody uses yet, in a few lines."""
+    from rich.padding import Padding
+
+    from crmshift.cli.output import count
+
+    marks = {state: sum(_state(s, states) == state for s in steps) for state in ("pending", "changed")}
+    mark = "·" if marks["pending"] else "[yellow]≠[/yellow]" if marks["changed"] else "[green]✓[/green]"
+    out.print(f"\n {mark}   {count(len(steps), 'step')} that lock nothing in use:")
+    for verb in dict.fromkeys(s.planned.verb for s in steps):
+        names = ", ".join(s.planned.subject for s in steps if s.planned.verb is verb)
+        out.print(Padding(f"[dim]{verb.value}[/dim] {names}", (0, 0, 0, 5)))
+    dropped = [s.planned.subject.rpartition("/")[2] for s in steps if s.undo_deletes_data]
+    undo = "undone by the files of the same names under sql/rollback/, or by dropping what was derived"
+    if dropped:
+        undo += f"; that drops {', '.join(dropped)}, after counting what legacy cannot hold"
+    out.print(Padding(f"[dim]{undo}[/dim]", (0, 0, 0, 5)))
+
+
+def _listed(steps: list[Step], states: dict[str, StepState], rows: dict[str, int | None]) -> Table:
+    from crmshift.cli.output import table
+
     marks = {
         "applied": "[green]✓[/green]",
         "pending": "·",
@@ -135,48 +196,43 @@ def _print_table(
         "running": "[yellow]…[/yellow]",
         "failed": "[red]✗[/red]",
     }
-    for phase in compiled.plan.phases:
-        mine = [s for s in steps if s.planned.phase == phase.name]
-        if not mine:
-            continue
-        done = sum(_state(s, states) == "applied" for s in mine)
-        out.print(f"[bold]{phase.name}[/bold]  [dim]{done} of {len(mine)} applied[/dim]\n  {phase.why}")
-        if phase.incomplete:
-            out.print(f"  [yellow]{phase.incomplete}[/yellow]")
-        listed = table("", "step", "does", "locks", "undo")
-        for step in mine:
-            state = _state(step, states)
-            locks = "\n".join(f"{lock.table}: {lock.mode} (blocks {lock.blocks})" for lock in step.locks)
-            listed.add_row(
-                marks.get(state, state),
-                step.name,
-                _does(step, rows, count),
-                locks or "[dim]none in use[/dim]",
-                _undo(step, count),
-            )
-        out.print(listed)
-    out.print(
-        "[dim]Each step commits with its row in the ledger. A lock is waited for at most 2 s (the step's lock_timeout), then tried again. --sql prints the statements.[/dim]"
-    )
-    print_next_steps(next_steps)
+    listed = table("", "step", "does", "locks", "undo")
+    for step in steps:
+        state = _state(step, states)
+        listed.add_row(marks.get(state, state), step.name, _does(step, rows), _lock_lines(step.locks), _undo(step))
+    return listed
 
 
-def _does(step: Step, rows: dict[str, int], count: Callable[[int, str], str]) -> str:
-    verb = step.planned.verb.value
-    if verb == "run":
+def _lock_lines(locks: tuple[Lock, ...]) -> str:
+    lines = [f"{lock.table.removeprefix('public.')}: {lock.mode}, blocks {lock.blocks}" for lock in locks]
+    return "\n".join(lines) or "[dim]nothing in use[/dim]"
+
+
+def _does(step: Step, rows: dict[str, int | None]) -> str:
+    from crmshift.cli.output import count
+    from crmshift.plan import Verb
+
+    if step.planned.verb is Verb.RUN:
         return f"sql/{step.name}.sql"
-    if verb == "backfill":
-        return f"about {count(rows[step.planned.subject], 'row')}, {step.planned.batch:,} a batch"
-    if verb == "validate":
-        return "every check; stops here where one fails"
+    if step.planned.verb is Verb.BACKFILL:
+        known = rows[step.planned.subject]
+        about = "rows not counted yet (analyze)" if known is None else f"about {count(known, 'row')}"
+        return f"{about}, {step.planned.batch:,} a batch"
+    if step.planned.verb is Verb.VALIDATE:
+        return "every check; stops where one fails"
     return count(len(step.statements), "derived statement")
 
 
-def _undo(step: Step, count: Callable[[int, str], str]) -> str:
+def _undo(step: Step) -> str:
+    from crmshift.plan import Verb
+
     if not step.undo:
-        return "[dim]nothing to undo[/dim]"
+        return "[dim]nothing[/dim]"
     if step.undo_deletes_data:
         return "drops the table"
-    if step.planned.verb.value == "run":
-        return f"sql/rollback/{step.name}.sql"
-    return f"[dim]{count(len(step.undo), 'statement')}[/dim]"
+    if step.planned.verb is Verb.RUN:
+        return "sql/rollback/, same name"
+    if step.planned.verb is Verb.BACKFILL:
+        return "forgets how far it came"
+    modes = ", ".join(dict.fromkeys(lock.mode for lock in step.undo_locks))
+    return f"drops them{f': {modes}' if modes else ''}"

@@ -133,6 +133,8 @@ def _next_steps(result: Validation, repaired: bool, workspace: UUID | None) -> l
     failed = {c.name for c in result.checks if not c.passed}
     if "backfill_complete" in failed:
         return ["crmshift apply --to parallel-operation"]
+    if failed == {"rows_compared"}:
+        return []
     if "triggers_attached" in failed:
         return ["crmshift status"]
     if repaired or "sync_queue" in failed:
