@@ -37,14 +37,21 @@ def connect(dsn: str, command: str, *, read_only: bool = False) -> Connection:
     Raises `ConnectionFailed` where the server cannot be reached, `Refused` where it is older than PostgreSQL 15.
     """
     import psycopg
+    from psycopg.conninfo import conninfo_to_dict
 
+    hint = "Give the connection with --dsn, CRMSHIFT_DSN, DATABASE_URL or libpq's PG* variables."
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # libpq quotes what it could not read, and that may be the password.
+        raise ConnectionFailed(
+            "The connection string cannot be read (not shown: it may hold a password).", hint=hint
+        ) from None
     try:
         conn = psycopg.connect(dsn, autocommit=True, application_name=f"crmshift/{command}")
     except psycopg.Error as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ConnectionFailed(
-            f"Cannot connect to the database: {lines[-1] if lines else 'no reason given'}",
-            hint="Give the connection with --dsn, CRMSHIFT_DSN, DATABASE_URL or libpq's PG* variables.",
+            f"Cannot connect to the database: {_why_not_connected(str(error))}", hint=hint
         ) from error
     if conn.info.server_version < MINIMUM_VERSION * 10000:
         version = conn.info.parameter_status("server_version")
@@ -57,6 +64,17 @@ def connect(dsn: str, command: str, *, read_only: bool = False) -> Connection:
         if read_only:
             conn.execute("set default_transaction_read_only = on")
     return conn
+
+
+def _why_not_connected(message: str) -> str:
+    """The telling part of libpq's message: where it tried and what came of it, without what it quotes of the settings."""
+    lines = [line.strip().removeprefix("connection failed: ") for line in message.splitlines()]
+    told = [line for line in lines if "connection to server" in line or "FATAL:" in line]
+    if told:
+        return "; ".join(dict.fromkeys(told))
+    # A password with an unescaped @ ends up in the host's name.
+    unresolved = [line for line in lines if ("host name" in line or "resolve host" in line) and "@" not in line]
+    return unresolved[0] if unresolved else "its settings are not usable (not shown: they may hold a password)."
 
 
 @contextmanager

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
 from crmshift.cli import apply, backfill, demo, log, plan, rollback, status, sync, validate
+from crmshift.cli.options import EXIT_STATUSES
 from crmshift.cli.output import report_error
-from crmshift.errors import CrmshiftError, ExitStatus
-
-EXIT_STATUSES = (
-    "\n\n[bold]Exit statuses[/bold]  0 yes: done, clean, nothing to do · 1 answered, and the answer is no · 2 trouble · "
-    "3 refused before changing anything · 4 lock not obtained, try later · 5 stopped part-way, safe to run again · "
-    "130, 143 signals"
-)
+from crmshift.errors import CrmshiftError, ExitStatus, UsageError
 
 app = typer.Typer(
     name="crmshift",
@@ -29,11 +25,11 @@ app = typer.Typer(
 app.command(rich_help_panel="Migrate", epilog=plan.EXAMPLES + EXIT_STATUSES)(plan.plan)
 app.command(rich_help_panel="Migrate", epilog=apply.EXAMPLES + EXIT_STATUSES)(apply.apply)
 app.command(rich_help_panel="Migrate", epilog=rollback.EXAMPLES + EXIT_STATUSES)(rollback.rollback)
-app.add_typer(backfill.app, rich_help_panel="Migrate")
+app.add_typer(backfill.app, epilog=backfill.EXAMPLES + EXIT_STATUSES, rich_help_panel="Migrate")
 app.command(rich_help_panel="Look", epilog=validate.EXAMPLES + EXIT_STATUSES)(validate.validate)
 app.command(rich_help_panel="Look", epilog=status.EXAMPLES + EXIT_STATUSES)(status.status)
 app.command(rich_help_panel="Look", epilog=log.EXAMPLES + EXIT_STATUSES)(log.log)
-app.add_typer(sync.app, rich_help_panel="Look")
+app.add_typer(sync.app, epilog=sync.EXAMPLES + EXIT_STATUSES, rich_help_panel="Look")
 app.command(rich_help_panel="Try", epilog=demo.EXAMPLES + EXIT_STATUSES)(demo.demo)
 
 
@@ -46,16 +42,30 @@ def version(show: bool = typer.Option(False, "--version", help="Show the version
         raise typer.Exit
 
 
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""Base of Typer's usage errors, wherever this version of Typer keeps it."""
+
+
 def main() -> None:
     """Run the command line; every error of ours ends as one message and its exit status."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except CrmshiftError as error:
-        report_error(error, sys.argv)
+        report_error(error, sys.argv[1:])
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
+    except _USAGE_ERROR as error:
+        sys.exit(_report_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
         print("Interrupted. What is committed stays; the same command goes on from there.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitStatus.TROUBLE)
+
+
+def _report_usage(error: Any) -> int:
+    # Called without arguments Typer has printed the help by the time it raises; that is the answer.
+    if type(error).__name__ != "NoArgsIsHelpError":
+        command = error.ctx.command_path if error.ctx else "crmshift"
+        report_error(UsageError(error.format_message(), hint=f"See {command} --help."), sys.argv[1:])
+    return ExitStatus.TROUBLE

@@ -6,20 +6,29 @@ from typing import Annotated
 
 import typer
 
-from crmshift.cli.options import DEFAULT_PLAN, Dsn, Format, OutputFormat, PlanName, ProjectFolder, connected
+from crmshift.cli.options import (
+    DEFAULT_PLAN,
+    EXIT_STATUSES,
+    Dsn,
+    Format,
+    OutputFormat,
+    PlanName,
+    ProjectFolder,
+    connected,
+)
 from crmshift.errors import ExitStatus, Refused
 
-app = typer.Typer(name="backfill", help="Move history in committed batches; resumable.", no_args_is_help=True)
-
-RUN_EXAMPLES = """
+EXAMPLES = """
 [bold]Examples[/bold]\n
 crmshift backfill run · every mapping, from where it stands\n
 crmshift backfill run --batch 5000\n
-[bold]Exit statuses[/bold]  0 complete · 2 trouble · 3 not installed · 4 lock not obtained · 5 stopped, run it again · 130, 143 signals
+crmshift backfill status --format json
 """
 
+app = typer.Typer(name="backfill", help="Move history in committed batches; resumable.", no_args_is_help=True)
 
-@app.command(epilog=RUN_EXAMPLES)
+
+@app.command(epilog=EXAMPLES + EXIT_STATUSES)
 def run(
     batch: Annotated[
         int,
@@ -65,7 +74,7 @@ def run(
         )
 
 
-@app.command()
+@app.command(epilog=EXAMPLES + EXIT_STATUSES)
 def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     """Show how far each backfill has come. Reads only."""
     from crmshift import backfill

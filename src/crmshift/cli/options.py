@@ -50,6 +50,13 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Required whe
 
 DEFAULT_PLAN = "lead_centric"
 
+EXIT_STATUSES = (
+    "\n\n[bold]Exit statuses[/bold]  0 yes: done, clean, nothing to do · 1 answered, and the answer is no · 2 trouble · "
+    "3 refused before changing anything · 4 lock not obtained, try later · 5 stopped part-way, safe to run again · "
+    "130, 143 signals"
+)
+"""Shown below each --help."""
+
 
 @contextmanager
 def connected(dsn: str | None, command: str, *, read_only: bool = False) -> Iterator[Connection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -62,12 +63,18 @@ def report_error(error: CrmshiftError, argv: Sequence[str]) -> None:
     out.print(f"[bold red]error:[/bold red] {escape(error.message)}", soft_wrap=True)
     if error.hint:
         out.print(f"[bold]hint:[/bold]  {escape(error.hint)}", soft_wrap=True)
-    if "json" in argv or "--format=json" in argv:
+    if "--format=json" in argv or any(pair == ("--format", "json") for pair in itertools.pairwise(argv)):
         print_json(
-            argv[1] if len(argv) > 1 else "",
+            _command(argv),
             error.exit_status,
             {"error": {"message": error.message, "hint": error.hint, "sqlstate": error.sqlstate}},
         )
+
+
+def _command(argv: Sequence[str]) -> str:
+    """The words of the command line that name the command: one, or two where the first names a group."""
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    return " ".join(words[:2] if words and words[0] in ("backfill", "sync") else words[:1])
 
 
 def table(*columns: str, title: str | None = None) -> Table:

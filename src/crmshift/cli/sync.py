@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from crmshift.cli.options import Dsn, Format, OutputFormat, connected
+from crmshift.cli.options import EXIT_STATUSES, Dsn, Format, OutputFormat, connected
 from crmshift.errors import ExitStatus, Refused
+
+EXAMPLES = """
+[bold]Examples[/bold]\n
+crmshift sync status · what is queued, and why\n
+crmshift sync drain · settle it
+"""
 
 app = typer.Typer(name="sync", help="The sync queue: what is outstanding, and settling it.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(epilog=EXAMPLES + EXIT_STATUSES)
 def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     """Show what is queued, by mapping and reason. Reads only. Exit 1 where anything is."""
     from crmshift import db
@@ -50,7 +56,7 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     raise typer.Exit(status)
 
 
-@app.command()
+@app.command(epilog=EXAMPLES + EXIT_STATUSES)
 def drain(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     """Settle what is queued, from the current state of either side. Exit 1 where keys remain.
 
