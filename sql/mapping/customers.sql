@@ -16,14 +16,14 @@ select c.id           as cst_id,
        -- is no reason to write one, as long as its lead keeps the time (see leads_expected).
        c.updated_at      as lastchanged,
        case when l.id is null or c.updated_at is null then t.lastchanged is not distinct from c.updated_at
-            else t.lastchanged <= c.updated_at end is true as lastchanged_agrees
+            else coalesce(t.lastchanged <= c.updated_at, true) end as lastchanged_agrees
   from public.contacts as c
   left join public.customers as t on t.cst_id = c.id
   left join public.leads as l on l.customer_id = c.id and l.is_primary;
 comment on view crmshift.customers_expected is 'What public.customers should hold, read from public.contacts.';
 
-insert into crmshift.mapping (name, entity, direction, target, key, key_types, position) values
-    ('customers', 'customer', 'to_target', 'public.customers', '{cst_id}', '{uuid}', 1);
+insert into crmshift.mapping (name, entity, direction, target, key, key_types, before_remove, position) values
+    ('customers', 'customer', 'to_target', 'public.customers', '{cst_id}', '{uuid}', 'crmshift.archive_customers', 1);
 insert into crmshift.feed (mapping, source, key, mode) values
     ('customers', 'public.contacts', '{id}', 'sync'),
     ('customers', 'public.contact_custom_fields', '{contact_id}', 'fill'),

@@ -24,7 +24,7 @@ select c.id                 as customer_id,
 comment on view crmshift.leads_expected is 'What the primary rows of public.leads should hold, read from public.contacts.';
 
 insert into crmshift.mapping (name, entity, direction, target, key, key_types, only_where, conflict_where, before_remove, position) values
-    ('leads', 'lead', 'to_target', 'public.leads', '{customer_id}', '{uuid}', 't.is_primary', 'is_primary', 'crmshift.archive_beyond_legacy', 2);
+    ('leads', 'lead', 'to_target', 'public.leads', '{customer_id}', '{uuid}', 't.is_primary', 'is_primary', 'crmshift.archive_lead', 2);
 insert into crmshift.feed (mapping, source, key, mode) values
     ('leads', 'public.contacts', '{id}', 'sync'),
     ('leads', 'public.appointments', '{contact_id}', 'fill');

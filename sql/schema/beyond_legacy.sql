@@ -36,39 +36,51 @@ select l.customer_id, l.workspace_id, 'public.leads', jsonb_build_object('id', l
 -- Not counted: which of customer and primary lead changed last. Legacy keeps the later of the two clocks.
 comment on view crmshift.beyond_legacy is 'Everything on the target that legacy has no place for, one row each: whole rows (column_name null) and single values.';
 
-create function crmshift.archive_beyond_legacy(customer_ids uuid[]) returns void
+create function crmshift.archive_lead(customer_ids uuid[]) returns void
 language plpgsql
 as $$
--- Before the primary lead of a deleted contact goes: keep what legacy never had, then make way for the delete.
+-- Before the primary lead of a deleted contact goes: keep what legacy never had. What stands in the way of the delete is
+-- moved to the archive; of the primary lead itself, whose own facts legacy had, a copy goes there where it held more.
 declare
-    beyond_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids) and not is_primary);
     all_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids));
-    beyond_appointments bigint[] := array(select id from public.lead_appointments where lead_id = any (beyond_leads));
+    second_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids) and not is_primary);
     all_appointments bigint[] := array(select id from public.lead_appointments where lead_id = any (all_leads));
 begin
-    with gone as (delete from public.appointment_custom_fields where appointment_id = any (all_appointments) returning *)
     insert into crmshift.archive (table_name, key, row_data, reason)
-    select 'public.appointment_custom_fields', jsonb_build_object('appointment_id', appointment_id, 'field_id', field_id), to_jsonb(gone), 'contact deleted in legacy' from gone;
-    with gone as (delete from public.lead_appointments where id = any (beyond_appointments) returning *)
+    select 'public.leads', jsonb_build_object('id', l.id), to_jsonb(l), 'contact deleted in legacy'
+      from public.leads as l
+     where l.is_primary and l.customer_id = any (customer_ids)
+       and exists (select from crmshift.beyond_legacy as b
+                    where b.customer_id = l.customer_id and b.table_name = 'public.leads' and b.column_name is not null);
+    perform crmshift.archive_appointment_fields(all_appointments);
+    with gone as (delete from public.lead_appointments where lead_id = any (second_leads) returning *)
     insert into crmshift.archive (table_name, key, row_data, reason)
     select 'public.lead_appointments', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
     with gone as (delete from public.lead_custom_fields where lead_id = any (all_leads) returning *)
     insert into crmshift.archive (table_name, key, row_data, reason)
     select 'public.lead_custom_fields', jsonb_build_object('lead_id', lead_id, 'field_id', field_id), to_jsonb(gone), 'contact deleted in legacy' from gone;
-    with gone as (delete from public.leads where id = any (beyond_leads) returning *)
+    with gone as (delete from public.leads where id = any (second_leads) returning *)
     insert into crmshift.archive (table_name, key, row_data, reason)
     select 'public.leads', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
 end
 $$;
-comment on function crmshift.archive_beyond_legacy(uuid[]) is 'Move to crmshift.archive what hangs on these customers and legacy cannot hold.';
+comment on function crmshift.archive_lead(uuid[]) is 'Keep in crmshift.archive what hangs on the leads of these customers and legacy cannot hold.';
+
+create function crmshift.archive_customers(customer_ids uuid[]) returns void
+language sql
+as $$
+insert into crmshift.archive (table_name, key, row_data, reason)
+select 'public.customers', jsonb_build_object('cst_id', c.cst_id), to_jsonb(c), 'contact deleted in legacy'
+  from public.customers as c
+ where c.cst_id = any (customer_ids) and c.address2 is not null
+$$;
+comment on function crmshift.archive_customers(uuid[]) is 'Keep a copy in crmshift.archive of those of these customers that hold what legacy cannot.';
 
 create function crmshift.archive_appointment_fields(appointment_ids bigint[]) returns void
-language plpgsql
+language sql
 as $$
-begin
-    with gone as (delete from public.appointment_custom_fields where appointment_id = any (appointment_ids) returning *)
-    insert into crmshift.archive (table_name, key, row_data, reason)
-    select 'public.appointment_custom_fields', jsonb_build_object('appointment_id', appointment_id, 'field_id', field_id), to_jsonb(gone), 'appointment deleted in legacy' from gone;
-end
+with gone as (delete from public.appointment_custom_fields where appointment_id = any (appointment_ids) returning *)
+insert into crmshift.archive (table_name, key, row_data, reason)
+select 'public.appointment_custom_fields', jsonb_build_object('appointment_id', appointment_id, 'field_id', field_id), to_jsonb(gone), 'appointment deleted in legacy' from gone
 $$;
-comment on function crmshift.archive_appointment_fields(bigint[]) is 'Move to crmshift.archive the custom fields of these appointments.';
+comment on function crmshift.archive_appointment_fields(bigint[]) is 'Move the custom fields of these appointments to crmshift.archive.';

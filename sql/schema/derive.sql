@@ -187,7 +187,8 @@ with s as (
            array(select jsonb_array_elements_text(j -> 'keys')) as keys,
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
            array(select jsonb_array_elements_text(j -> 'reads')) as reads,
-           j -> 'feeds' as feeds
+           j -> 'feeds' as feeds,
+           j -> 'own' as own
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, s.key_types[i]), ', ' order by i) as parameters,
@@ -212,6 +213,12 @@ with s as (
               from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
                    with ordinality as a (key, c, o)) as named_1
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
+), own as (
+    -- the mappings that say what this very table should hold
+    select string_agg(format('(%L, jsonb_build_object(%s))', x ->> 'mapping',
+                             (select string_agg(format('%L, (k%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
+                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ', ' order by x ->> 'mapping') as noted
+      from s, jsonb_array_elements(s.own) as x
 ), calls as (
     select string_agg(case when mode = 'fill' then format('        perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
                            else coalesce('        perform ' || prepare || '(' || arguments || E');\n', '')
@@ -291,9 +298,14 @@ begin
     if k1 is null then
         return null;
     end if;
-    if depth is not null then  -- a trigger inside a sync wrote here: settled before that sync ends
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (mapping, key);
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %14$s) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (mapping, key);
+        end if;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -309,8 +321,8 @@ begin
     return null;
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
-       s.direction, calls.noted, 'sync_from_' || s.name, s.schema || '.' || s.name)
-  from s, k, r, calls
+       s.direction, calls.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, own.noted)
+  from s, k, r, calls, own
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
 after insert on %1$s referencing new table as changed
@@ -379,6 +391,8 @@ with f as (
 )
 select jsonb_build_object(
            'source', $1, 'direction', min(f.direction), 'lock_timeout', '500ms',
+           'own', (select coalesce(jsonb_agg(jsonb_build_object('mapping', m.name, 'key', m.key) order by m.name), '[]')
+                     from crmshift.mapping as m where m.target = $1),
            'keys', (select jsonb_agg(c order by rank) from k),
            'key_types', (select jsonb_agg(t order by rank) from k),
            'reads', (select jsonb_agg(c order by c) from (

@@ -4,7 +4,7 @@ create function crmshift.follow_primary_lead(customer_ids uuid[]) returns void
 language plpgsql
 as $$
 -- Called when leads of these customers were written. Give each that has leads but no primary one its first, and have
--- those appointments synced that legacy now sees and did not before, or the other way round.
+-- those appointments synced that legacy now sees and did not before, sees no more, or sees with another contact.
 begin
     if exists (select from unnest(customer_ids) as k (id) join public.leads as l on l.customer_id = k.id
                 where not exists (select from public.leads as p where p.customer_id = k.id and p.is_primary)) then
@@ -22,7 +22,8 @@ begin
       from unnest(customer_ids) as k (id)
       join public.leads as l on l.customer_id = k.id
       join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
-     where l.is_primary <> exists (select from public.appointments as o where o.id = a.id);
+     where case when l.is_primary then not exists (select from public.appointments as o where o.id = a.id and o.contact_id = l.customer_id)
+                else exists (select from public.appointments as o where o.id = a.id) end;
     if found then
         perform set_config('crmshift.noted', 'yes', true);
     end if;

@@ -124,7 +124,7 @@ def describe_mapping(mapping: MappingFile, all_mappings: Sequence[MappingFile]) 
     }
 
 
-def describe_source(source: str, all_mappings: Iterable[MappingFile]) -> dict[str, Any]:
+def describe_source(source: str, all_mappings: Sequence[MappingFile]) -> dict[str, Any]:
     """Description for `crmshift.trigger_statements`. Raises `UsageError` where the table feeds no mapping."""
     fed = sorted(
         ((m, f) for m in all_mappings for f in m.feeds if f.source == source), key=lambda pair: pair[0].position
@@ -146,6 +146,11 @@ def describe_source(source: str, all_mappings: Iterable[MappingFile]) -> dict[st
         "source": source,
         "direction": fed[0][0].direction,
         "lock_timeout": SYNC_LOCK_TIMEOUT,
+        "own": [
+            {"mapping": m.name, "key": list(m.key)}
+            for m in sorted(all_mappings, key=lambda m: m.name)
+            if m.target == source
+        ],
         "keys": keys,
         "key_types": [ranked[c][1] for c in keys],
         "reads": sorted(reads | set(keys)),

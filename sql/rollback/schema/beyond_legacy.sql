@@ -1,4 +1,5 @@
 -- Undoes schema/beyond_legacy.
 drop function crmshift.archive_appointment_fields(bigint[]);
-drop function crmshift.archive_beyond_legacy(uuid[]);
+drop function crmshift.archive_customers(uuid[]);
+drop function crmshift.archive_lead(uuid[]);
 drop view crmshift.beyond_legacy;
