@@ -1,5 +1,5 @@
 -- The registry of mappings: which view says what which table should hold, and whose writes make it change.
--- Filled by the files under sql/mapping/; read by derived_statements.
+-- Filled by the files under sql/mapping/; read by describe_mapping and describe_source.
 
 create table crmshift.mapping (
     name           text primary key constraint name_is_plain check (name ~ '^[a-z][a-z0-9_]{0,40}$'),

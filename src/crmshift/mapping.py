@@ -2,7 +2,7 @@
 
 The descriptions made here are the ones `crmshift.describe_mapping` and `crmshift.describe_source` read back from the
 catalogue of a database where the mappings are installed; a test holds the two equal. From a description
-`sql/schema/derive.sql` makes the statements.
+`sql/schema/derive_writers.sql` and `derive_triggers.sql` make the statements.
 """
 
 from __future__ import annotations

@@ -116,11 +116,11 @@ def compile_plan(plan: Plan, project: Project, conn: Connection) -> Compiled:
 
 
 class _Derivation:
-    """The bodies of the functions in sql/schema/derive.sql, run as queries, so that nothing needs to be installed."""
+    """The bodies of the two functions that derive, run as queries, so that nothing needs to be installed."""
 
     def __init__(self, project: Project, conn: Connection) -> None:
-        bodies = project.sql("schema/derive").text.split("$derive$")
-        self._mapping, self._trigger = bodies[1], bodies[3]
+        self._mapping = project.sql("schema/derive_writers").text.split("$derive$")[1]
+        self._trigger = project.sql("schema/derive_triggers").text.split("$derive$")[1]
         self._conn = conn
 
     def mapping(self, description: dict[str, Any]) -> tuple[Statement, ...]:

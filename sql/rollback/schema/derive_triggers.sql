@@ -1,0 +1,2 @@
+-- Undoes schema/derive_triggers.
+drop function crmshift.trigger_statements(jsonb);

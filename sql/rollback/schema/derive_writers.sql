@@ -1,0 +1,2 @@
+-- Undoes schema/derive_writers.
+drop function crmshift.mapping_statements(jsonb);

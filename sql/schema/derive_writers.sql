@@ -1,0 +1,174 @@
+-- From the description of a mapping to its functions: fill_, sync_, remove_ and drift_<name>. The column list of a table
+-- is written once, in its view; everything else is derived from it here.
+--
+-- The function touches no catalogue, so plan can run its body as a plain query before anything is installed.
+
+create function crmshift.mapping_statements(mapping jsonb)
+returns table (ordinal integer, object text, statement text)
+language sql stable
+as $derive$
+with m as (
+    select j ->> 'name' as name,
+           format('crmshift.%I', (j ->> 'name') || '_expected') as view,
+           (select string_agg(quote_ident(p), '.') from unnest(parse_ident(j ->> 'target')) as p) as target,
+           ' and ' || (j ->> 'only_where') as and_only,
+           ' where ' || (j ->> 'conflict_where') as where_conflict,
+           j ->> 'before_remove' as before_remove,
+           (j ->> 'lock_target')::boolean as lock_target,
+           array(select jsonb_array_elements_text(j -> 'key')) as key,
+           array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
+           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
+           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
+           j -> 'feeds_back' as feeds_back
+      from (select $1) as given (j)
+), k as (
+    select string_agg(format('%I %s[]', 'of_' || c, m.key_types[i]), ', ' order by i) as parameters,
+           string_agg(format('$%s', i), ', ' order by i) as arguments,
+           string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('e.%I', c), ', ' order by i) as e_columns,
+           string_agg(format('t.%I', c), ', ' order by i) as t_columns,
+           string_agg(format('e.%1$I = k.%1$I', c), ' and ' order by i) as e_is_k,
+           string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by i) as t_is_k,
+           string_agg(format('t.%1$I = e.%1$I', c), ' and ' order by i) as t_is_e,
+           string_agg(format('w.%1$I = d.%1$I', c), ' and ' order by i) as w_is_d,
+           string_agg(format('%L, coalesce(e.%2$I, t.%2$I)', c, c), ', ' order by i) as named,
+           string_agg(format('gone_%s %s[]', i, m.key_types[i]), '; ' order by i) as gone_declared,
+           string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
+           string_agg(format('gone_%s', i), ', ' order by i) as gone
+      from m, unnest(m.key) with ordinality as u (c, i)
+), c as (
+    select string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('d.%I', c), ', ' order by i) as d_columns,
+           string_agg(format('e.%I', c), ', ' order by i) as e_columns,
+           string_agg(format('t.%I', c), ', ' order by i) as t_columns,
+           string_agg(format('w.%I', c), ', ' order by i) as w_columns,
+           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
+           -- a column with a companion <column>_agrees is compared by it, not by value
+           string_agg(format('t.%I', c), ', ' order by i)
+               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
+           string_agg(format('e.%I', c), ', ' order by i)
+               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as e_compared,
+           coalesce(string_agg(format(' or not e.%I', c || '_agrees'), '' order by i)
+               filter (where c || '_agrees' = any (m.agrees)), '') as or_disagrees,
+           string_agg(case when c || '_agrees' = any (m.agrees)
+                           then format('case when not e.%I then %L end', c || '_agrees', c)
+                           else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
+                      E',\n                        ' order by i) filter (where c <> all (m.key)) as differing
+      from m, unnest(m.columns) with ordinality as u (c, i)
+), f as (
+    select coalesce(string_agg(format($sql$
+    if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select %2$L, jsonb_build_object(%3$s), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;$sql$, (select target from m), b ->> 'mapping',
+               (select string_agg(format('%L, u.r -> %L', to_name, from_name), ', ')
+                  from rows from (jsonb_array_elements_text(b -> 'key'), jsonb_array_elements_text(b -> 'columns'))
+                    as pair (to_name, from_name))), ''), '') as noting,
+           coalesce((select string_agg(distinct format('%L, w.%I', n, n), ', ')
+                       from m, jsonb_array_elements(m.feeds_back) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
+      from m left join jsonb_array_elements(m.feeds_back) as b on true
+), workspace as (
+    select 'workspace_id' = any (m.columns) as known from m
+)
+select 1, format('crmshift.fill_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+language plpgsql
+as $writer$
+-- Insert what %3$s lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+begin
+    perform set_config('crmshift.writing', %14$L, true);
+    insert into %3$s (%4$s)
+    select %5$s
+      from unnest(%6$s) as k (%7$s)
+      join %8$s as e on %9$s
+     where not exists (select from %3$s as t where %10$s%11$s)
+     order by %12$s
+    on conflict (%7$s)%13$s do nothing;
+    get diagnostics written = row_count;
+    return written;
+end
+$writer$$sql$, 'fill_' || m.name, k.parameters, m.target, c.columns, c.e_columns, k.arguments, k.columns, m.view, k.e_is_k,
+       k.t_is_e, coalesce(m.and_only, ''), k.e_columns, coalesce(m.where_conflict, ''), m.target)
+  from m, k, c
+union all
+select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+language plpgsql
+as $writer$
+-- Make %3$s hold what %8$s says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    uneven jsonb;
+begin%15$s
+    perform set_config('crmshift.writing', %25$L, true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest(%6$s) as k (%7$s)) as k join %8$s as e on %9$s
+    ), d as materialized (
+        select e.*
+          from e left join %3$s as t on %10$s%11$s
+         where t.%16$I is null or (%17$s) is distinct from (%18$s)%19$s
+    ), w as (
+        insert into %3$s as t (%4$s)
+        select %5$s from d order by %12$s
+        on conflict (%7$s)%13$s do update set %14$s
+        returning t.*
+    )
+    select (select count(*) from e),
+           (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
+      into expected, uneven;%24$s
+    return expected;
+end
+$writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns, k.arguments, k.columns, m.view, k.e_is_k,
+       k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'),
+       coalesce(m.where_conflict, ''), c.assignments,
+       case when m.lock_target then format($lock$
+    -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
+    perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
+       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target)
+  from m, k, c, f
+union all
+select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+language plpgsql
+as $writer$
+-- Delete from %3$s those of these keys that %4$s does not speak of.
+declare
+    %5$s;
+begin
+    select %6$s into %7$s
+      from unnest(%8$s) as k (%9$s)
+      join %3$s as t on %10$s%11$s
+     where not exists (select from %4$s as e where %12$s);
+    if gone_1 is null then
+        return 0;
+    end if;%13$s
+    perform set_config('crmshift.writing', %14$L, true);
+    delete from %3$s as t using unnest(%7$s) as k (%9$s) where %10$s%11$s;
+    return cardinality(gone_1);
+end
+$writer$$sql$, 'remove_' || m.name, k.parameters, m.target, m.view, k.gone_declared, k.gone_collected, k.gone,
+       k.arguments, k.columns, k.t_is_k, coalesce(m.and_only, ''), k.t_is_e,
+       coalesce(E'\n    perform ' || m.before_remove || '(' || k.gone || ');', ''), m.target)
+  from m, k
+union all
+select 4, format('crmshift.drift_%s', m.name), format($sql$create or replace function crmshift.%1$I(of_workspace uuid default null)
+returns table (key jsonb, kind text, columns text[])
+language sql stable
+as $drift$
+-- Where %2$s differs from %3$s. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object(%4$s),
+       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' else 'differs' end,
+       case when t.%5$I is not null and e.%5$I is not null
+            then array_remove(array[
+                        %6$s], null) end
+  from (select * from %3$s%7$s) as e
+  full join (select * from %2$s as t where true%8$s%9$s) as t on %10$s
+ where t.%5$I is null or e.%5$I is null or (%11$s) is distinct from (%12$s)%13$s
+$drift$$sql$, 'drift_' || m.name, m.target, m.view, k.named, m.key[1], c.differing,
+       case when w.known then ' where $1 is null or workspace_id = $1' else '' end,
+       case when w.known then ' and ($1 is null or workspace_id = $1)' else '' end,
+       coalesce(m.and_only, ''), k.t_is_e, c.t_compared, c.e_compared, c.or_disagrees)
+  from m, k, c, workspace as w
+$derive$;
+comment on function crmshift.mapping_statements(jsonb) is 'The functions of a mapping, derived from its description: fill_, sync_, remove_ and drift_<name>.';

@@ -1,0 +1,61 @@
+-- The descriptions derive_writers and derive_triggers work from, read back from the catalogue of a database where the
+-- mappings are installed. Before that, crmshift reads the same from the mapping files; a test holds the two equal.
+
+-- Which columns of which tables a view reads, as pg_depend knows.
+create view crmshift.mapping_reads as
+select m.name as mapping, format('%s.%s', n.nspname, c.relname) as source, a.attname::text as column_name
+  from crmshift.mapping as m
+  join pg_catalog.pg_rewrite as r on r.ev_class = to_regclass(format('crmshift.%I', m.name || '_expected'))
+  join pg_catalog.pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+       and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+  join pg_catalog.pg_class as c on c.oid = d.refobjid
+  join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+  join pg_catalog.pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+ where c.oid <> r.ev_class
+ group by 1, 2, 3;
+comment on view crmshift.mapping_reads is 'Columns each mapping view reads.';
+
+create function crmshift.describe_mapping(of_mapping text) returns jsonb
+language sql stable
+as $$
+select jsonb_build_object(
+           'name', m.name, 'target', m.target, 'key', m.key, 'key_types', m.key_types,
+           'only_where', m.only_where, 'conflict_where', m.conflict_where, 'before_remove', m.before_remove,
+           'lock_target', (select count(*) > 1 from crmshift.feed as f where f.mapping = m.name and f.mode = 'sync'),
+           'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute as a
+                        where a.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and a.attnum > 0 and not a.attisdropped),
+           'feeds_back', (select coalesce(jsonb_agg(jsonb_build_object('mapping', b.name, 'key', b.key, 'columns', f.key) order by b.position), '[]')
+                            from crmshift.feed as f join crmshift.mapping as b on b.name = f.mapping
+                           where f.source = m.target and f.mode = 'sync'))
+  from crmshift.mapping as m
+ where m.name = $1
+$$;
+comment on function crmshift.describe_mapping(text) is 'Description of an installed mapping, for mapping_statements.';
+
+create function crmshift.describe_source(of_table text) returns jsonb
+language sql stable
+as $$
+with f as (
+    select f.*, m.position, m.direction, m.key as mapping_key, m.key_types
+      from crmshift.feed as f join crmshift.mapping as m on m.name = f.mapping
+     where f.source = $1
+), k as (
+    -- the first feed that names a column says its type; sync feeds first, so that a table's own key leads
+    select c, t, min(array[(mode = 'fill')::integer, position, i::integer]) as rank
+      from f, unnest(f.key, f.key_types) with ordinality as u (c, t, i) group by c, t
+)
+select jsonb_build_object(
+           'source', $1, 'direction', min(f.direction), 'lock_timeout', '500ms',
+           'own', (select coalesce(jsonb_agg(jsonb_build_object('mapping', m.name, 'key', m.key) order by m.name), '[]')
+                     from crmshift.mapping as m where m.target = $1),
+           'keys', (select jsonb_agg(c order by rank) from k),
+           'key_types', (select jsonb_agg(t order by rank) from k),
+           'reads', (select jsonb_agg(c order by c) from (
+                         select r.column_name from crmshift.mapping_reads as r join f as g on g.mapping = r.mapping and g.mode = 'sync'
+                          where r.source = $1
+                         union select c from k) as x (c)),
+           'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare)
+                              order by f.position))
+  from f
+$$;
+comment on function crmshift.describe_source(text) is 'Description of a table whose writes are synced, for trigger_statements.';
