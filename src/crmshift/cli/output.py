@@ -78,7 +78,7 @@ def _command(argv: Sequence[str]) -> str:
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    """An empty table in the house's style; a column named with a leading > is right-aligned."""
+    """An empty table in the house's style; a leading > in a column's name aligns it right, a leading = keeps it on one line."""
     from rich import box
     from rich.table import Table
 
@@ -86,7 +86,12 @@ def table(*columns: str, title: str | None = None) -> Table:
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False
     )
     for column in columns:
-        made.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+        made.add_column(
+            column.lstrip(">="),
+            justify="right" if column.startswith(">") else "left",
+            no_wrap=column.startswith("="),
+            overflow="fold",
+        )
     return made
 
 

@@ -161,8 +161,9 @@ def _print_table(
             "What is installed is the former version; to take up the new one, roll back to the step before and apply again."
         )
     out.print(
-        "[dim]A step commits together with its row in the ledger. It waits for a lock for at most its lock_timeout (2 s), "
-        "gives way, and tries again. --sql prints the statements, --every-step lists all steps.[/dim]"
+        "[dim]SHARE ROW EXCLUSIVE makes writers wait, ACCESS EXCLUSIVE readers too: for the step, and at most its "
+        "lock_timeout (2 s) before it gives way and tries again. A step commits together with its row in the ledger. "
+        "--sql prints the statements, --every-step lists all steps.[/dim]"
     )
     print_next_steps(next_steps)
 
@@ -196,7 +197,7 @@ def _listed(steps: list[Step], states: dict[str, StepState], rows: dict[str, int
         "running": "[yellow]…[/yellow]",
         "failed": "[red]✗[/red]",
     }
-    listed = table("", "step", "does", "locks", "undo")
+    listed = table("", "=step", "does", "locks", "undo")
     for step in steps:
         state = _state(step, states)
         listed.add_row(marks.get(state, state), step.name, _does(step, rows), _lock_lines(step.locks), _undo(step))
@@ -204,7 +205,7 @@ def _listed(steps: list[Step], states: dict[str, StepState], rows: dict[str, int
 
 
 def _lock_lines(locks: tuple[Lock, ...]) -> str:
-    lines = [f"{lock.table.removeprefix('public.')}: {lock.mode}, blocks {lock.blocks}" for lock in locks]
+    lines = [f"{lock.mode} on {lock.table.removeprefix('public.')}" for lock in locks]
     return "\n".join(lines) or "[dim]nothing in use[/dim]"
 
 
@@ -212,15 +213,15 @@ def _does(step: Step, rows: dict[str, int | None]) -> str:
     from crmshift.cli.output import count
     from crmshift.plan import Verb
 
-    if step.planned.verb is Verb.RUN:
-        return f"sql/{step.name}.sql"
     if step.planned.verb is Verb.BACKFILL:
         known = rows[step.planned.subject]
         about = "rows not counted yet (analyze)" if known is None else f"about {count(known, 'row')}"
         return f"{about}, {step.planned.batch:,} a batch"
     if step.planned.verb is Verb.VALIDATE:
-        return "every check; stops where one fails"
-    return count(len(step.statements), "derived statement")
+        return "every check"
+    if step.planned.verb is Verb.ATTACH:
+        return "triggers"
+    return "runs the file" if step.planned.verb is Verb.RUN else "functions"
 
 
 def _undo(step: Step) -> str:
@@ -235,4 +236,4 @@ def _undo(step: Step) -> str:
     if step.planned.verb is Verb.BACKFILL:
         return "forgets how far it came"
     modes = ", ".join(dict.fromkeys(lock.mode for lock in step.undo_locks))
-    return f"drops them{f': {modes}' if modes else ''}"
+    return f"drops them{f' ({modes})' if modes else ''}"
