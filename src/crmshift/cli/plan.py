@@ -206,7 +206,7 @@ def _listed(steps: list[Step], states: dict[str, StepState], rows: dict[str, int
 
 def _lock_lines(locks: tuple[Lock, ...]) -> str:
     lines = [f"{lock.mode} on {lock.table.removeprefix('public.')}" for lock in locks]
-    return "\n".join(lines) or "[dim]nothing in use[/dim]"
+    return "\n".join(lines) or "[dim]none[/dim]"
 
 
 def _does(step: Step, rows: dict[str, int | None]) -> str:
@@ -230,10 +230,10 @@ def _undo(step: Step) -> str:
     if not step.undo:
         return "[dim]nothing[/dim]"
     if step.undo_deletes_data:
-        return "drops the table"
+        return "drop table"
     if step.planned.verb is Verb.RUN:
         return "sql/rollback/, same name"
     if step.planned.verb is Verb.BACKFILL:
-        return "forgets how far it came"
+        return "its checkpoint"
     modes = ", ".join(dict.fromkeys(lock.mode for lock in step.undo_locks))
-    return f"drops them{f' ({modes})' if modes else ''}"
+    return f"drop{f' ({modes})' if modes else ''}"

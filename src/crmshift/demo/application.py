@@ -56,20 +56,20 @@ class Desk:
         self._free = list(contacts)
 
     @contextmanager
-    def some(self, rng: random.Random, n: int = 1) -> Iterator[list[Contact]]:
-        """`n` contacts nobody else writes meanwhile. Those the block removes from the list are gone for good."""
+    def some(self, rng: random.Random, most: int = 1) -> Iterator[list[Contact]]:
+        """Contacts nobody else writes meanwhile: as many as are free, up to `most`; none after a second without any.
+
+        Those the block removes from the list are gone for good, those it adds are there for all.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._free) >= n)
-            taken = [self._free.pop(rng.randrange(len(self._free))) for _ in range(n)]
+            self._changed.wait_for(lambda: self._free, timeout=1.0)
+            taken = [self._free.pop(rng.randrange(len(self._free))) for _ in range(min(most, len(self._free)))]
         try:
             yield taken
         finally:
-            self.add(*taken)
-
-    def add(self, *contacts: Contact) -> None:
-        with self._changed:
-            self._free.extend(contacts)
-            self._changed.notify_all()
+            with self._changed:
+                self._free.extend(taken)
+                self._changed.notify_all()
 
 
 @dataclass

@@ -6,6 +6,7 @@ import random
 import threading
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -22,7 +23,8 @@ PAUSE = 0.012
 class Traffic:
     """The writers of both sides, each a thread with connections of its own."""
 
-    def __init__(self, dsn: str, record: str, *, writers: int = 2) -> None:
+    def __init__(self, dsn: str, record: str, *, aside: UUID, writers: int = 2) -> None:
+        """`aside` is a contact that the writers leave alone."""
         self.dsn = dsn
         self.record = record
         self.clock = Clock()
@@ -34,7 +36,8 @@ class Traffic:
         self._broken: list[BaseException] = []
         with psycopg.connect(dsn) as conn:
             rows = conn.execute(
-                "select id, workspace_id from public.contacts order by md5(id::text) limit %s", [POOL + 1]
+                "select id, workspace_id from public.contacts where id <> %s order by md5(id::text) limit %s",
+                [aside, POOL],
             ).fetchall()
             self.fields = [row[0] for row in conn.execute("select id from public.custom_fields order by id")]
         self.desk = Desk([Contact(*row) for row in rows])

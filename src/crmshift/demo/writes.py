@@ -23,26 +23,24 @@ OUTCOMES = ["scheduled", "kept", "missed", "moved"]
 VALUES = ["Deutsch", "4", "", None, "prefers e-mail; mornings", "日本語"]
 PRODUCTS = ["roof panels", "battery", "kitchen", "heat pump"]
 MANY = 20
-"""Contacts in one statement of `recycle`."""
+"""Most contacts in one statement of `recycle_all`."""
 
 
 def one(session: Session, desk: Desk, rng: random.Random, history_is_here: bool) -> None:
     """One write, of a kind and on a contact that chance picks."""
     kinds = V1 if session.side == "v1" else V2 if history_is_here else V2_EARLY
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
-    if kind is recycle:
-        with desk.some(rng, MANY) as contacts, session.transaction(contacts[0].workspace):
-            session.both(
-                "update contacts set lead_status = %s, updated_at = %s where id = any (%s) returning id",
-                ["Recycled", session.clock.now(), [c.id for c in contacts]],
-            )
-        return
-    with desk.some(rng) as taken:
+    with desk.some(rng, MANY if kind is recycle else 1) as taken:
+        if not taken:
+            return
         contact = taken[0]
         if kind in (new_contact, new_customer):
             contact = Contact(UUID(int=rng.getrandbits(128), version=4), contact.workspace)
         with session.transaction(contact.workspace):
-            kind(session, contact, rng)
+            if kind is recycle:
+                recycle_all(session, taken)
+            else:
+                kind(session, contact, rng)
         if kind is delete_contact:
             taken.clear()
         elif contact not in taken:
@@ -130,8 +128,15 @@ def delete_contact(app: Session, contact: Contact, rng: random.Random) -> None:
 
 
 def recycle(app: Session, contact: Contact, rng: random.Random) -> None:
-    """Many contacts in one statement; `one` does it, for it needs all of them."""
-    raise NotImplementedError
+    recycle_all(app, [contact])
+
+
+def recycle_all(app: Session, contacts: list[Contact]) -> None:
+    """Many contacts in one statement."""
+    app.both(
+        "update contacts set lead_status = 'Recycled', updated_at = %s where id = any (%s) returning id",
+        [app.clock.now(), [c.id for c in contacts]],
+    )
 
 
 # v2: the lead-centric tables, and what that means to legacy.
