@@ -12,7 +12,7 @@ insert into public.custom_fields (id, workspace_id, name, field_type, created_at
 select md5(format('field %s of workspace %s', f.n, w.n))::uuid, md5(format('workspace %s', w.n))::uuid, f.name, f.kind,
        timestamptz '2020-03-01 09:00+00'
   from generate_series(1, 2) as w (n),
-       (values (1, 'Preferred language', 'text'), (2, 'Household size', 'number'), (3, 'Roof or room, m²', 'number'),
+       (values (1, 'Language', 'text'), (2, 'Household size', 'number'), (3, 'Area, m²', 'number'),
                (4, 'Referred by', 'text'), (5, 'Newsletter', 'boolean')) as f (n, name, kind);
 
 insert into public.contacts (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip,

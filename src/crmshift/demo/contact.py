@@ -26,28 +26,31 @@ select v.*
   join public.customers as t on t.cst_id = c.id
   left join public.leads as l on l.customer_id = t.cst_id and l.is_primary
  cross join lateral (values
-    ('contacts.id', c.id::text, 'customers.cst_id', t.cst_id::text),
-    ('contacts.firstname', c.firstname, 'customers.firstname', t.firstname),
-    ('contacts.lastname', c.lastname, 'customers.lastname', t.lastname),
-    ('contacts.email', c.email, 'customers.email', t.email),
-    ('contacts.phone_number', c.phone_number, 'customers.phone1', t.phone1),
-    ('contacts.city', c.city, 'customers.city', t.city),
-    ('contacts.lead_source', c.lead_source, 'leads.source', l.source),
-    ('contacts.lead_status', c.lead_status, 'leads.disposition', l.disposition),
-    ('contacts.appointment_status', c.appointment_status, 'leads.appointment_status', l.appointment_status)) as v
+    (1, 'firstname', c.firstname, 'firstname', t.firstname),
+    (1, 'lastname', c.lastname, 'lastname', t.lastname),
+    (1, 'email', c.email, 'email', t.email),
+    (1, 'phone_number', c.phone_number, 'phone1', t.phone1),
+    (1, 'city', c.city, 'city', t.city),
+    (2, 'lead_source', c.lead_source, 'source', l.source),
+    (2, 'lead_status', c.lead_status, 'disposition', l.disposition),
+    (2, 'appointment_status', c.appointment_status, 'appointment_status', l.appointment_status)) as v
  where c.id = %s
-"""
-_FIELDS = """
-select 'field ' || d.name, f.value, 'customer field', t.value
+union all (
+select 3, d.name, f.value, d.name, t.value
   from public.contact_custom_fields as f join public.custom_fields as d on d.id = f.field_id
   left join public.customer_custom_fields as t on t.customer_id = f.contact_id and t.field_id = f.field_id
- where f.contact_id = %s order by 1 limit 4
-"""
-_APPOINTMENTS = """
-select 'appointment ' || a.id, concat_ws(' ', a.apptdate::date, a.status), 'lead appointment ' || t.id, concat_ws(' ', t.apptdate::date, t.status)
+ where f.contact_id = %s order by f.field_id limit 4)
+union all (
+select 4, 'number ' || a.id, concat_ws(' ', a.apptdate::date, a.status), 'number ' || t.id, concat_ws(' ', t.apptdate::date, t.status)
   from public.appointments as a left join public.lead_appointments as t on t.id = a.id
- where a.contact_id = %s order by a.id limit 4
+ where a.contact_id = %s order by a.id limit 4)
 """
+_TABLES = {
+    1: ("contacts", "customers"),
+    2: ("contacts", "leads"),
+    3: ("contact_custom_fields", "customer_custom_fields"),
+    4: ("appointments", "lead_appointments"),
+}
 
 
 def choose(conn: psycopg.Connection[Any]) -> Contact:
@@ -60,23 +63,27 @@ def choose(conn: psycopg.Connection[Any]) -> Contact:
 def both_sides(conn: psycopg.Connection[Any], contact: Contact) -> Any:
     """The contact as a table: what legacy holds, and beside it what the lead-centric side holds."""
     made = table("legacy", "", "lead-centric", "")
-    for query in (_BOTH_SIDES, _FIELDS, _APPOINTMENTS):
-        for ours, left, theirs, right in conn.execute(query, [contact.id]).fetchall():
-            made.add_row(f"[dim]{ours}[/dim]", _value(left), f"[dim]{theirs}[/dim]", _value(right))
-        made.add_section()
+    made.columns[0].overflow = made.columns[2].overflow = "ellipsis"
+    part = 0
+    for number, ours, left, theirs, right in conn.execute(_BOTH_SIDES, [contact.id] * 3).fetchall():
+        if number != part:
+            part = number
+            made.add_section()
+            made.add_row(*(cell for name in _TABLES[part] for cell in (f"[bold]{name}[/bold]", "")))
+        made.add_row(f"  [dim]{ours}[/dim]", _value(left), f"  [dim]{theirs}[/dim]", _value(right))
     return made
 
 
 def write_and_look(conn: psycopg.Connection[Any], traffic: Traffic, contact: Contact) -> tuple[Any, bool]:
     """Write on each side and read the other, on another connection: a table, and whether it all was seen as it should."""
-    made = table("application", "writes", "seen from the other side as", "before", "after", "")
+    made = table("by", "writes", "on the other side", "before", "after")
     as_told = True
     disposition = "select disposition from public.leads where customer_id = %s and is_primary"
     status = "select lead_status from public.contacts where id = %s"
-    for side, writes, seen_as, query, write, expected in (
-        ("v1", "contacts.lead_status = 'Negotiation'", "leads.disposition", disposition, _write_status, "Negotiation"),
-        ("v2", "leads.disposition = 'Won'", "contacts.lead_status", status, _write_disposition, "Won"),
-        ("v2", "a second lead, 'New'", "contacts.lead_status", status, _write_second_lead, "Won"),
+    for side, writes, other, query, write, expected in (
+        ("v1", "contacts.lead_status", "leads.disposition", disposition, _write_status, "Negotiation"),
+        ("v2", "leads.disposition", "contacts.lead_status", status, _write_disposition, "Won"),
+        ("v2", "a second lead, New", "contacts.lead_status", status, _write_second_lead, "Won"),
     ):
         before = _one(conn, query, contact)
         session = traffic.session(side)
@@ -88,15 +95,14 @@ def write_and_look(conn: psycopg.Connection[Any], traffic: Traffic, contact: Con
         after = _one(conn, query, contact)
         good = after == expected
         as_told = as_told and good
-        made.add_row(
-            side, writes, seen_as, _value(before), _value(after), "[green]✓[/green]" if good else "[red]✗[/red]"
-        )
+        mark = "[green]✓[/green]" if good else "[red]✗[/red]"
+        made.add_row(side, writes, other, _value(before), f"{_value(after)} {mark}")
     return made, as_told
 
 
 def leads(conn: psycopg.Connection[Any], contact: Contact) -> Any:
     """The leads of the customer."""
-    made = table("lead", "product", "source", "disposition", "seen by legacy", title="Leads of this customer")
+    made = table("lead", "product", "source", "disposition", "seen by legacy")
     for number, (product, source, disposition, primary) in enumerate(
         conn.execute(
             """
@@ -107,7 +113,7 @@ def leads(conn: psycopg.Connection[Any], contact: Contact) -> Any:
         ),
         start=1,
     ):
-        seen = "yes, the primary lead" if primary else "[yellow]no: one contact has one lead[/yellow]"
+        seen = "yes, it is the primary one" if primary else "[yellow]no[/yellow]"
         made.add_row(str(number), _value(product), _value(source), _value(disposition), seen)
     return made
 

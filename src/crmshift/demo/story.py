@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DATABASE, RECORD = "crm", "record"
 CHAPTERS = ("legacy alone", "apply", "both sides", "rollback", "legacy again")
-BREATH = 1.0
+BREATH = 1.5
 """Seconds in which only the traffic is at work, so that there is something to lose in each chapter."""
 
 
@@ -112,7 +112,7 @@ class _Story:
             "[bold]crm_v2[/bold], waits for its tables."
         )
         self.terminal.heading("2 What would run", "Reads only; nothing is installed yet.")
-        self.terminal.command("plan", "--to", "parallel-operation", head=12, tail=14)
+        self.terminal.command("plan", "--to", "parallel-operation")
 
         self.terminal.heading("3 Forward, under live writes")
         self._chapter(traffic, "apply")
@@ -141,6 +141,7 @@ class _Story:
     def _look(self, traffic: Traffic, chosen: Contact) -> None:
         self.terminal.heading("4 One contact, seen from both sides")
         with psycopg.connect(self.dsn, autocommit=True) as conn:
+            self.out.print(f"Contact {chosen.id} is the customer of the same id.")
             self.out.print(side_by_side.both_sides(conn, chosen))
             self.terminal.heading(
                 "5 A write on either side",
@@ -148,6 +149,7 @@ class _Story:
             )
             seen, as_told = side_by_side.write_and_look(conn, traffic, chosen)
             self.out.print(seen)
+            self.out.print("The second lead is out of legacy's sight:")
             self.out.print(side_by_side.leads(conn, chosen))
         if not as_told:
             raise CrmshiftError("A write on one side was not seen on the other as it should.")
@@ -169,7 +171,7 @@ class _Story:
             if number is None:
                 raise CrmshiftError("The refusal names no number to accept.")
             ran = self.terminal.command(
-                "rollback", "--to", "legacy", "--accept-loss", number[1], "--yes", expect=(0, 3), head=3, tail=6
+                "rollback", "--to", "legacy", "--accept-loss", number[1], "--yes", expect=(0, 3), head=1, tail=6
             )
             if ran.status == 0:
                 break
