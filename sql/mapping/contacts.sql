@@ -21,8 +21,8 @@ select t.cst_id        as id,
   left join public.leads as l on l.customer_id = t.cst_id and l.is_primary;
 comment on view crmshift.contacts_expected is 'What public.contacts should hold, read from public.customers and their primary public.leads.';
 
-insert into crmshift.mapping (name, entity, direction, target, key, key_types, position) values
-    ('contacts', 'customer', 'to_legacy', 'public.contacts', '{id}', '{uuid}', 1);
+insert into crmshift.mapping (name, entity, direction, target, key, key_types, clock, position) values
+    ('contacts', 'customer', 'to_legacy', 'public.contacts', '{id}', '{uuid}', '{updated_at}', 1);
 insert into crmshift.feed (mapping, source, key, mode, prepare) values
     ('contacts', 'public.customers', '{cst_id}', 'sync', null),
     ('contacts', 'public.leads', '{customer_id}', 'sync', 'crmshift.follow_primary_lead'),

@@ -46,7 +46,10 @@ with s as (
     -- the mappings that say what this very table should hold
     select string_agg(format('(%L, jsonb_build_object(%s))', x ->> 'mapping',
                              (select string_agg(format('%L, (k%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
-                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ', ' order by x ->> 'mapping') as noted
+                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ', ' order by x ->> 'mapping') as noted,
+           string_agg(format('q.mapping = %L and q.key = jsonb_build_object(%s)', x ->> 'mapping',
+                             (select string_agg(format('%L, ($%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
+                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ' or ' order by x ->> 'mapping') as queued
       from s, jsonb_array_elements(s.own) as x
 ), calls as (
     select string_agg(case when mode = 'fill' then format('        perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
@@ -74,6 +77,12 @@ begin
         perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
 %5$s
 %6$s
+        -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written and
+        -- therefore locked: it is not overwritten unseen, both wait for a drain to settle them.
+        if exists (select from crmshift.sync_queue)
+           and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s where q.reason <> 'nested') then
+            raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+        end if;
         if current_setting('crmshift.noted', true) = 'yes' then
             perform crmshift.settle();
         end if;
@@ -85,7 +94,7 @@ begin
     end;
     if half = 0 then
         insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-        select mapping, key, 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+        select mapping, key, case state when 'SH010' then 'held' else 'failed' end, state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
           from (values %7$s) as q (mapping, key);
         return 1;
     end if;
@@ -93,8 +102,8 @@ begin
     return crmshift.%1$I(%8$s) + crmshift.%1$I(%9$s);
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, calls.queued,
-       k.first_half, k.second_half)
-  from s, k, calls
+       k.first_half, k.second_half, own.queued)
+  from s, k, calls, own
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
 language plpgsql security definer
@@ -146,6 +155,7 @@ begin
         else
             perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
+        perform crmshift.settle_held();
     end if;
     return null;
 end

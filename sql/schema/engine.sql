@@ -226,7 +226,7 @@ begin
     )
     update crmshift.sync_queue as q set changed = c.changed
       from change as c
-     where q.txid = pg_current_xact_id() and q.reason = 'failed' and q.changed is null and q.mapping = c.mapping and q.key = c.key;
+     where q.txid = pg_current_xact_id() and q.reason in ('failed', 'held') and q.changed is null and q.mapping = c.mapping and q.key = c.key;
 end
 $$;
 comment on function crmshift.note_changes(text, jsonb[], jsonb[]) is 'Record in the queue what the write that failed to sync had changed.';
@@ -250,41 +250,153 @@ select q.*, o.written_to as direction, o.mapping_of as subject, o.key_of as subj
   join crmshift.mapping as l on l.name = o.mapping_of and l.direction = 'to_legacy';
 comment on view crmshift.queued is 'The sync queue by what it is about: the legacy table and key whose two sides may be apart.';
 
+create function crmshift.merge(subject text, subject_key jsonb, ids bigint[], later text)
+returns table (winner text, losing jsonb)
+language plpgsql
+as $$
+-- Both sides wrote one row while they could not agree. The legacy row takes what the target changed, and keeps what it
+-- changed itself; a column both changed goes to the later write. Returns what was lost that way. The other side then
+-- follows from the merged row.
+declare
+    l crmshift.mapping;
+    is_key text;
+    here jsonb;
+    there jsonb;
+    changed jsonb;
+    merged jsonb := '{}';
+    c text;
+begin
+    select * into l from crmshift.mapping where name = subject;
+    select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') into is_key from unnest(l.key, l.key_types) as u (k, t);
+    execute format('select to_jsonb(x) from %s as x where %s for no key update', l.target::regclass, is_key) into here using subject_key;
+    execute format('select to_jsonb(x) from crmshift.%I as x where %s', l.name || '_expected', is_key) into there using subject_key;
+    -- What legacy changed, by column: the value before its first queued write, and whether anything is known at all.
+    select jsonb_object_agg(e.col, e.before) into changed
+      from (select distinct on (x.col) x.col, x.pair -> 0 as before
+              from crmshift.sync_queue as q, jsonb_each(q.changed) as x (col, pair)
+             where q.id = any (ids) and q.mapping in (select m.name from crmshift.mapping as m where m.direction = 'to_target')
+             order by x.col, q.id) as e;
+    if here is null or there is null or changed is null then
+        return;  -- one side has no such row: nothing to merge, the later write stands
+    end if;
+    for c in select a.attname from pg_catalog.pg_attribute as a
+              where a.attrelid = to_regclass(format('crmshift.%I', l.name || '_expected')) and a.attnum > 0 and a.attname <> all (l.key) loop
+        if not changed ? c then
+            merged := merged || jsonb_build_object(c, there -> c);
+        elsif there -> c = changed -> c or there -> c = here -> c then
+            merged := merged || jsonb_build_object(c, here -> c);
+        else
+            merged := merged || jsonb_build_object(c, case later when 'to_target' then here -> c else there -> c end);
+            if c <> all (l.clock) then
+                winner := case later when 'to_target' then 'legacy' else 'target' end;
+                losing := jsonb_build_object(c, jsonb_build_array(changed -> c, case later when 'to_target' then there -> c else here -> c end));
+                return next;
+            end if;
+        end if;
+    end loop;
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform set_config('crmshift.writing', l.target, true);
+    execute format('update %s as x set (%s) = (select %s from jsonb_populate_record(x, $2)) where %s', l.target::regclass,
+                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k),
+                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k), is_key)
+      using subject_key, merged;
+    perform set_config('crmshift.depth', '', true);
+    winner := null;  -- merged
+    losing := null;
+    return next;
+end
+$$;
+comment on function crmshift.merge(text, jsonb, bigint[], text) is 'Merge a row that both sides wrote while apart; called by drain.';
+
+create function crmshift.settle_row(of_subject text, of_key jsonb) returns integer
+language plpgsql
+as $$
+-- Settle what is queued of one row, by state, never blindly: the queued writes say which side changed it, and that side is
+-- read anew. Where both did, they are merged by column; where that cannot be, the later stands. What is lost goes to the
+-- conflict log. Returns the number of conflicts; raises when the row cannot be settled yet.
+declare
+    r record;
+    w record;
+    merged boolean := false;
+    conflicts integer := 0;
+    lost integer;
+begin
+    select array_agg(q.id order by q.id) as ids, (array_agg(q.direction order by q.id desc))[1] as direction,
+           count(distinct q.direction) > 1 as apart
+      into r from crmshift.queued as q where q.subject = of_subject and q.subject_key = of_key;
+    if r.ids is null then
+        return 0;
+    end if;
+    if r.apart then
+        for w in select * from crmshift.merge(of_subject, of_key, r.ids, r.direction) loop
+            if w.losing is null then
+                merged := true;
+            else
+                insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
+                values (of_subject, of_key, 'update_origin_differs', 'last_update_wins', w.winner, w.losing);
+                conflicts := conflicts + 1;
+            end if;
+        end loop;
+        if not merged then
+            insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
+            select q.mapping, q.key, 'update_missing', 'last_update_wins',
+                   case r.direction when 'to_target' then 'legacy' else 'target' end, q.changed
+              from crmshift.queued as q where q.id = any (r.ids) and q.direction <> r.direction;
+            get diagnostics lost = row_count;
+            conflicts := conflicts + lost;
+        end if;
+    end if;
+    -- The keys of this row's mappings in the direction that stands: those its table feeds, or its own.
+    for w in select m.name, (select jsonb_object_agg(k, of_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
+               from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
+               join crmshift.mapping as m on m.name = f.mapping
+              where l.name = of_subject and (merged or r.direction = 'to_target')
+             union all
+             select of_subject, of_key where not merged and r.direction = 'to_legacy' loop
+        perform crmshift.sync_keys(w.name, jsonb_build_array(w.key));
+    end loop;
+    delete from crmshift.sync_queue where id = any (r.ids);
+    return conflicts;
+end
+$$;
+comment on function crmshift.settle_row(text, jsonb) is 'Settle what is queued of one row, named by its legacy mapping and key.';
+
+create function crmshift.settle_held() returns void
+language plpgsql
+as $$
+-- This transaction has just met rows that the other side had queued writes of, and queued its own. Now that both are
+-- known they can be merged; what cannot stays queued.
+declare
+    r record;
+begin
+    for r in select distinct q.subject, q.subject_key from crmshift.queued as q
+              where q.txid = pg_current_xact_id() and q.reason = 'held' loop
+        begin
+            perform crmshift.settle_row(r.subject, r.subject_key);
+        exception when others then
+            null;  -- it stays queued
+        end;
+    end loop;
+end
+$$;
+comment on function crmshift.settle_held() is 'Merge at once what this transaction held back; called by the triggers.';
+
 create function crmshift.drain(most integer default 500)
 returns table (settled bigint, failed bigint, conflicts bigint)
 language plpgsql
 as $$
--- Replay by state, never blindly: the latest queued write of a row says which side is current, and that side is
--- read anew. Where both sides queued, they wrote apart: the later stands, the other goes to the conflict log.
 declare
     r record;
-    w record;
-    losers bigint;
     state text;
 begin
     settled := 0;
     failed := 0;
     conflicts := 0;
-    for r in select subject, subject_key, position, array_agg(id order by id) as ids, (array_agg(direction order by id desc))[1] as direction
-               from crmshift.queued
-              group by subject, subject_key, position order by min(attempts), position, min(id) limit most loop
+    for r in select q.subject, q.subject_key, array_agg(q.id) as ids
+               from crmshift.queued as q
+              group by q.subject, q.subject_key, q.position order by min(q.attempts), q.position, min(q.id) limit most loop
         begin
-            -- The keys of this row's mappings in the direction that stands: its own, or those its table feeds.
-            for w in select m.name, (select jsonb_object_agg(k, r.subject_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
-                       from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
-                       join crmshift.mapping as m on m.name = f.mapping
-                      where l.name = r.subject and r.direction = 'to_target'
-                     union all
-                     select r.subject, r.subject_key where r.direction = 'to_legacy' loop
-                perform crmshift.sync_keys(w.name, jsonb_build_array(w.key));
-            end loop;
-            insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
-            select q.mapping, q.key, 'update_origin_differs', 'last_update_wins',
-                   case r.direction when 'to_target' then 'legacy' else 'target' end, q.changed
-              from crmshift.queued as q where q.id = any (r.ids) and q.direction <> r.direction;
-            get diagnostics losers = row_count;
-            delete from crmshift.sync_queue where id = any (r.ids);
-            conflicts := conflicts + losers;
+            conflicts := conflicts + crmshift.settle_row(r.subject, r.subject_key);
             settled := settled + 1;
         exception when others then
             get stacked diagnostics state = returned_sqlstate;
@@ -295,4 +407,4 @@ begin
     return next;
 end
 $$;
-comment on function crmshift.drain(integer) is 'Settle queued keys from the current state of either side; returns how many were settled, failed again, and were conflicts.';
+comment on function crmshift.drain(integer) is 'Settle queued rows; returns how many were settled, failed again, and were conflicts.';

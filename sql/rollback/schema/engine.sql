@@ -1,5 +1,8 @@
 -- Undoes schema/engine.
 drop function crmshift.drain(integer);
+drop function crmshift.settle_held();
+drop function crmshift.settle_row(text, jsonb);
+drop function crmshift.merge(text, jsonb, bigint[], text);
 drop view crmshift.queued;
 drop view crmshift.outstanding;
 drop function crmshift.note_changes(text, jsonb[], jsonb[]);
