@@ -30,15 +30,15 @@ def as_role(dsn: str, role: str) -> str:
     return make_conninfo(dsn, options=f"-c role={role}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_role(server: Server) -> Iterator[Callable[..., str]]:
-    """Makes a role that may do nothing, or what `attributes` say; dropped after the test and its databases."""
+    """Makes a role that may do nothing, or what `attributes` say; dropped at the very end, after all databases."""
     roles: list[str] = []
 
     def make(name: str, attributes: str = "") -> str:
-        roles.append(f"{name}_{os.getpid()}")
+        roles.append(f"{name}_{os.getpid()}_{len(roles)}")
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
-            admin.execute(sql.SQL("create role {} {}").format(sql.Identifier(roles[-1]), sql.SQL(attributes)))
+            admin.execute(f"create role {roles[-1]} {attributes}")
         return roles[-1]
 
     yield make
