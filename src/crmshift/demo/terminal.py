@@ -62,7 +62,7 @@ class Terminal:
         line = "─" * max(min(self.out.width, RULE) - len(title) - 1, 0)
         self.out.print(f"[bold]{title}[/bold] [cyan]{line}[/cyan]")
         if text:
-            self.out.print(text, soft_wrap=False)
+            self.out.print(text, width=min(self.out.width, RULE))
 
     def command(self, *args: str, expect: int | tuple[int, ...] = 0, head: int = 1000, tail: int = 0) -> Ran:
         """Run `crmshift <args>`, and show the first and last lines of what it prints.
