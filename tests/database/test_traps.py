@@ -202,8 +202,7 @@ def test_two_triggers_that_keep_writing_the_other_side_end_in_the_queue(db: Db) 
 def test_backfill_through_a_trigger_that_normalises_leaves_both_sides_in_agreement(
     make_database: Callable[[str], str],
 ) -> None:
-    dsn = make_database("seeded")
-    apply_to(dsn, "sync-layer")
+    dsn = make_database("unmoved")
     with psycopg.connect(dsn, autocommit=True) as conn:
         trigger(
             conn,
@@ -367,17 +366,17 @@ def test_a_lock_held_on_the_other_side_delays_the_application_by_the_lock_timeou
 
 
 @bug("B7: every half of the keys waits anew")
-def test_a_thousand_locked_rows_delay_the_application_no_longer_than_one(make_database: Callable[[str], str]) -> None:
+def test_many_locked_rows_delay_the_application_no_longer_than_one(make_database: Callable[[str], str]) -> None:
     with sessions(make_database("parallel"), "holder", "application") as (holder, application):
         application(
-            "insert into contacts (workspace_id, city) select %s, 'Pisa' from generate_series(1, 1000)", WORKSPACE
+            "insert into contacts (workspace_id, city) select %s, 'Pisa' from generate_series(1, 150)", WORKSPACE
         )
         holder("begin")
         holder("select from customers where city = 'Pisa' for update")
         began = time.monotonic()
         application.start("update contacts set zip = '1' where city = 'Pisa'").result(timeout=60)
         took = time.monotonic() - began
-        assert took < 2
+        assert took < 1.5
         holder.rollback()
         assert_agreement(application.connection)
 
@@ -438,8 +437,7 @@ def _table_of(written: str) -> str:
 
 
 def test_reminders_are_not_sent_for_rows_that_only_moved(make_database: Callable[[str], str]) -> None:
-    dsn = make_database("seeded")
-    apply_to(dsn, "sync-layer")
+    dsn = make_database("unmoved")
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("create table reminders (id bigint)")
         for table in ("appointments", "lead_appointments"):
@@ -474,19 +472,21 @@ def test_writes_in_replica_mode_are_missed_and_found_by_validation(db: Db) -> No
 # --- what is queued on one side, and what is written on the other
 
 
-@bug("B9: the next write of the other side overwrites it, unrecorded")
-def test_a_write_that_waits_in_the_queue_is_not_overwritten_without_a_word(db: Db) -> None:
-    """P3: both values are kept, or the one that lost is in the conflict log."""
+def test_a_write_that_waits_in_the_queue_is_not_overwritten_by_the_next_write_of_the_other_side(db: Db) -> None:
+    """P3: different columns changed, so both are kept."""
     conn = db("parallel")
     conn.execute("alter table customers add constraint zip_is_short check (length(zip) <= 5)")
     conn.execute("update contacts set zip = 'too long', city = 'Rom' where id = %s", [ADA])
     conn.execute("update customers set lastname = 'Lovelace' where cst_id = %s", [ADA])
+    conn.execute("update leads set disposition = 'won' where customer_id = %s", [ADA])
+    assert conn.execute("select zip, city from contacts where id = %s", [ADA]).fetchone() == ("too long", "Rom")
+    assert_agreement(conn)
     conn.execute("alter table customers drop constraint zip_is_short")
     drain(conn)
     assert_in_sync(conn)
-    kept = value(conn, "select city from contacts where id = %s", ADA) == "Rom"
-    logged = value(conn, "select count(*) from crmshift.conflict_log where losing #>> '{city,1}' = 'Rom'")
-    assert kept or logged
+    row = conn.execute("select zip, city, lastname, lead_status from contacts where id = %s", [ADA]).fetchone()
+    assert row == ("too long", "Rom", "Lovelace", "won")
+    assert value(conn, "select count(*) from crmshift.conflict_log") == 0
 
 
 def test_where_both_sides_wrote_apart_the_later_stands_and_the_other_is_logged(db: Db) -> None:
@@ -509,8 +509,7 @@ def test_where_both_sides_wrote_apart_the_later_stands_and_the_other_is_logged(d
 
 @bug("B10: what has not moved is deleted")
 def test_a_truncate_of_the_target_before_its_backfill_leaves_legacy_alone(make_database: Callable[[str], str]) -> None:
-    dsn = make_database("seeded")
-    apply_to(dsn, "sync-layer")
+    dsn = make_database("unmoved")
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("truncate customers cascade")
         assert value(conn, "select count(*) from contacts") == 5
@@ -525,8 +524,7 @@ def test_a_write_on_the_target_before_its_backfill_destroys_nothing_in_legacy(
     make_database: Callable[[str], str],
 ) -> None:
     """A customer that is not there yet arrives by the first legacy write; its fields and appointments have not moved yet."""
-    dsn = make_database("seeded")
-    apply_to(dsn, "sync-layer")
+    dsn = make_database("unmoved")
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("update contacts set city = 'Rom' where id = %s", [ADA])
         conn.execute("update customers set city = 'Bari' where cst_id = %s", [ADA])
@@ -544,8 +542,7 @@ def test_a_customer_inserted_before_the_backfill_of_its_contact_is_a_conflict_th
     make_database: Callable[[str], str],
 ) -> None:
     """An application that is early, under the id of a contact that has not moved: nothing of the contact is lost unrecorded."""
-    dsn = make_database("seeded")
-    apply_to(dsn, "sync-layer")
+    dsn = make_database("unmoved")
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("insert into customers (cst_id, workspace_id, city) values (%s, %s, 'Bari')", [ADA, WORKSPACE])
         kept = value(conn, "select email from contacts where id = %s", ADA) == "ada@example.com"

@@ -86,4 +86,5 @@ def _seed(dsn: str) -> None:
 
 register_template("synced", base="legacy", build=lambda dsn: apply_to(dsn, "sync-layer"))
 register_template("seeded", base="legacy", build=_seed)
+register_template("unmoved", base="seeded", build=lambda dsn: apply_to(dsn, "sync-layer"))
 register_template("parallel", base="seeded", build=lambda dsn: apply_to(dsn, "parallel-operation"))
