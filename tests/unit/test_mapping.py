@@ -106,6 +106,16 @@ def test_what_is_wrong_is_said_with_the_file(what: str) -> None:
     assert message in error.value.message
 
 
+@pytest.mark.xfail(strict=True, reason="B14: every feed in a file is taken for one of the file's own mapping")
+def test_a_feed_of_another_mapping_is_not_taken_for_one_of_this() -> None:
+    try:
+        m = people(GOOD.replace("('people', 'public.visits'", "('customers', 'public.visits'"))
+    except UsageError as error:
+        assert "customers" in error.message
+    else:
+        assert "public.visits" not in {f.source for f in m.feeds}
+
+
 def test_several_sync_feeds_mean_that_the_rows_written_are_locked_first() -> None:
     assert describe_mapping(people(), [people()])["lock_target"] is True
     alone = people(GOOD.replace("'{contact_id}', 'sync'", "'{contact_id}', 'fill'"))
