@@ -27,4 +27,6 @@ insert into crmshift.mapping (name, entity, direction, target, key, key_types, o
     ('leads', 'lead', 'to_target', 'public.leads', '{customer_id}', '{uuid}', 't.is_primary', 'is_primary', 'crmshift.archive_lead', 2);
 insert into crmshift.feed (mapping, source, key, mode) values
     ('leads', 'public.contacts', '{id}', 'sync'),
+    -- Whatever makes a customer makes its lead too: without it the next write on the target would tell legacy there is none.
+    ('leads', 'public.contact_custom_fields', '{contact_id}', 'fill'),
     ('leads', 'public.appointments', '{contact_id}', 'fill');

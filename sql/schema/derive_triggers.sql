@@ -38,9 +38,9 @@ with s as (
            (select string_agg(format('%L, (k%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
               from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
                    with ordinality as a (key, c, o)) as named_k,
-           (select string_agg(format('%L, ($%s)[1]', key, array_position(s.keys, c)), ', ' order by o)
+           (select string_agg(format('%L, ($%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
               from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
-                   with ordinality as a (key, c, o)) as named_1
+                   with ordinality as a (key, c, o)) as named_i
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
 ), own as (
     -- the mappings that say what this very table should hold
@@ -52,15 +52,15 @@ with s as (
                                 from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ' or ' order by x ->> 'mapping') as queued
       from s, jsonb_array_elements(s.own) as x
 ), calls as (
-    select string_agg(case when mode = 'fill' then format('        perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
-                           else coalesce('        perform ' || prepare || '(' || arguments || E');\n', '')
-                                || format('        expected_%s := crmshift.%I(%s);', i, 'sync_' || mapping, arguments) end,
+    select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
+                           else coalesce('            perform ' || prepare || '(' || arguments || E');\n', '')
+                                || format('            expected_%s := crmshift.%I(%s);', i, 'sync_' || mapping, arguments) end,
                       E'\n' order by i) as writes,
-           string_agg(format(E'        if expected_%1$s < cardinality($1) then\n            perform crmshift.%2$I(%3$s);\n        end if;',
+           string_agg(format(E'            if expected_%1$s < cardinality($1) then\n                perform crmshift.%2$I(%3$s);\n            end if;',
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
-           string_agg(format('(%L, jsonb_build_object(%s))', mapping, named_1), ', ' order by i) filter (where mode = 'sync') as queued,
+           string_agg(format('(%L, jsonb_build_object(%s), %L)', mapping, named_i, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
            string_agg(format('(%L, jsonb_build_object(%s))', mapping, named_k), ', ' order by i) filter (where mode = 'sync') as noted
       from f
 )
@@ -71,35 +71,44 @@ as $sync$
 -- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
 %4$s    half integer := cardinality($1) / 2;
-    state text; why text; violated text; in_table text; in_column text;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
 begin
-    begin
-        perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
 %5$s
 %6$s
-        -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written and
-        -- therefore locked: it is not overwritten unseen, both wait for a drain to settle them.
-        if exists (select from crmshift.sync_queue)
-           and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s where q.reason <> 'nested') then
-            raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
-        if current_setting('crmshift.noted', true) = 'yes' then
-            perform crmshift.settle();
+        if half > 0 then
+            return crmshift.%1$I(%8$s) + crmshift.%1$I(%9$s);
         end if;
-        perform set_config('crmshift.depth', '', true);
-        return 0;
-    exception when others then
-        get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
-                                in_table = table_name, in_column = column_name;
-    end;
-    if half = 0 then
-        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-        select mapping, key, case state when 'SH010' then 'held' else 'failed' end, state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-          from (values %7$s) as q (mapping, key);
-        return 1;
     end if;
-    perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above; do not spend it again for each half
-    return crmshift.%1$I(%8$s) + crmshift.%1$I(%9$s);
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values %7$s) as q (mapping, key, reason);
+    return cardinality($1);
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, calls.queued,
        k.first_half, k.second_half, own.queued)
@@ -155,6 +164,7 @@ begin
         else
             perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
+        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;

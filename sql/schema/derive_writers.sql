@@ -77,21 +77,29 @@ as $writer$
 -- Insert what %3$s lacks of these keys, and leave alone what is there.
 declare
     written bigint;
+    uneven jsonb;
 begin
     perform set_config('crmshift.writing', %14$L, true);
-    insert into %3$s (%4$s)
-    select %5$s
-      from unnest(%6$s) as k (%7$s)
-      join %8$s as e on %9$s
-     where not exists (select from %3$s as t where %10$s%11$s)
-     order by %12$s
-    on conflict (%7$s)%13$s do nothing;
-    get diagnostics written = row_count;
+    with d as materialized (
+        select %5$s
+          from unnest(%6$s) as k (%7$s)
+          join %8$s as e on %9$s
+         where not exists (select from %3$s as t where %10$s%11$s)
+    ), w as (
+        insert into %3$s as t (%4$s)
+        select %15$s from d order by %12$s
+        on conflict (%7$s)%13$s do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object(%16$s)) from w join d on %17$s where (%18$s) is distinct from (%15$s))
+      into written, uneven;%19$s
     return written;
 end
 $writer$$sql$, 'fill_' || m.name, k.parameters, m.target, c.columns, c.e_columns, k.arguments, k.columns, m.view, k.e_is_k,
-       k.t_is_e, coalesce(m.and_only, ''), k.e_columns, coalesce(m.where_conflict, ''), m.target)
-  from m, k, c
+       k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'), coalesce(m.where_conflict, ''), m.target,
+       c.d_columns, f.noted, k.w_is_d, c.w_columns, f.noting)
+  from m, k, c, f
 union all
 select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
 language plpgsql
@@ -99,6 +107,7 @@ as $writer$
 -- Make %3$s hold what %8$s says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
+    suppressed bigint;
     uneven jsonb;
 begin%15$s
     perform set_config('crmshift.writing', %25$L, true);
@@ -114,9 +123,12 @@ begin%15$s
         on conflict (%7$s)%13$s do update set %14$s
         returning t.*
     )
-    select (select count(*) from e),
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
            (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
-      into expected, uneven;%24$s
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
+    end if;%24$s
     return expected;
 end
 $writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns, k.arguments, k.columns, m.view, k.e_is_k,
@@ -135,6 +147,7 @@ as $writer$
 -- Delete from %3$s those of these keys that %4$s does not speak of.
 declare
     %5$s;
+    removed bigint;
 begin
     select %6$s into %7$s
       from unnest(%8$s) as k (%9$s)
@@ -145,7 +158,11 @@ begin
     end if;%13$s
     perform set_config('crmshift.writing', %14$L, true);
     delete from %3$s as t using unnest(%7$s) as k (%9$s) where %10$s%11$s;
-    return cardinality(gone_1);
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on %3$s suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
 end
 $writer$$sql$, 'remove_' || m.name, k.parameters, m.target, m.view, k.gone_declared, k.gone_collected, k.gone,
        k.arguments, k.columns, k.t_is_k, coalesce(m.and_only, ''), k.t_is_e,

@@ -87,27 +87,34 @@ end
 $$;
 comment on function crmshift.ensure_parents(text, jsonb) is 'Make sure that the rows exist which these keys of a mapping depend on.';
 
-create function crmshift.sync_keys(of_mapping text, keys jsonb) returns void
+create function crmshift.sync_rows(of_mappings text[], keys jsonb[]) returns void
 language plpgsql
 as $$
--- Bring these keys of one mapping up to date, whatever the state of either side. Raises when it cannot.
+-- Bring keys of several mappings, given parents first, up to date, whatever the state of either side: rows are written
+-- parents first and removed children first. Raises when it cannot.
 declare
     before text := coalesce(current_setting('crmshift.depth', true), '');
 begin
-    if jsonb_array_length(keys) = 0 then
-        return;
-    end if;
     perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-    perform crmshift.lock_sources(of_mapping, keys);
-    perform crmshift.ensure_parents(of_mapping, keys);
-    perform crmshift.call_writer('sync', of_mapping, keys);
-    perform crmshift.call_writer('remove', of_mapping, keys);
+    for i in 1 .. cardinality(of_mappings) loop
+        perform crmshift.lock_sources(of_mappings[i], keys[i]);
+        perform crmshift.ensure_parents(of_mappings[i], keys[i]);
+        perform crmshift.call_writer('sync', of_mappings[i], keys[i]);
+    end loop;
+    for i in reverse cardinality(of_mappings) .. 1 loop
+        perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
+    end loop;
     if before = '' and current_setting('crmshift.noted', true) = 'yes' then
         perform crmshift.settle();
     end if;
     perform set_config('crmshift.depth', before, true);
 end
 $$;
+comment on function crmshift.sync_rows(text[], jsonb[]) is 'Bring keys of several mappings, given parents first, up to date. Raises when it cannot.';
+
+create function crmshift.sync_keys(of_mapping text, keys jsonb) returns void
+language sql
+as $$ select crmshift.sync_rows(array[of_mapping], array[keys]) where jsonb_array_length(keys) > 0 $$;
 comment on function crmshift.sync_keys(text, jsonb) is 'Bring keys of one mapping up to date: select crmshift.sync_keys(''customers'', ''[{"cst_id": "…"}]''). Raises when it cannot.';
 
 create function crmshift.settle() returns void
@@ -141,32 +148,52 @@ comment on function crmshift.settle() is 'Sync what triggers wrote inside a sync
 create function crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text default 'sync') returns bigint
 language plpgsql
 as $$
--- Sync (or only fill) these keys; on failure halve them until the bad ones stand alone, and queue those.
+-- Sync (or only fill) these keys; on failure halve them until the bad ones stand alone, and queue those. Once a lock was
+-- not to be had, the rest waits only shortly, and when the time is over it is queued unseen.
 declare
     n integer := jsonb_array_length(keys);
     before text := coalesce(current_setting('crmshift.depth', true), '');
-    state text; why text; violated text; in_table text; in_column text;
+    first boolean := coalesce(current_setting('crmshift.deadline', true), '') = '';
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    queued bigint;
 begin
-    begin
-        if verb = 'fill' then
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            perform crmshift.call_writer('fill', of_mapping, keys);
-            perform set_config('crmshift.depth', before, true);
-        else
-            perform crmshift.sync_keys(of_mapping, keys);
+    if out_of_time is not true then
+        begin
+            if verb = 'fill' then
+                perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+                perform crmshift.call_writer('fill', of_mapping, keys);
+                if before = '' and current_setting('crmshift.noted', true) = 'yes' then
+                    perform crmshift.settle();
+                end if;
+                perform set_config('crmshift.depth', before, true);
+            else
+                perform crmshift.sync_keys(of_mapping, keys);
+            end if;
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and first then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);
         end if;
-        return 0;
-    exception when others then
-        get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
-                                in_table = table_name, in_column = column_name;
-    end;
-    if n = 1 then
-        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-        values (of_mapping, keys -> 0, 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, ''));
-        return 1;
+        if n > 1 then
+            queued := crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i <= n / 2), verb)
+                    + crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i > n / 2), verb);
+        end if;
     end if;
-    return crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i <= n / 2), verb)
-         + crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i > n / 2), verb);
+    if queued is null then
+        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+        select of_mapping, k, 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+          from jsonb_array_elements(keys) as k;
+        queued := n;
+    end if;
+    if first then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    return queued;
 end
 $$;
 comment on function crmshift.sync_or_queue(text, jsonb, text) is 'Sync keys of one mapping; those that fail are queued. Returns how many were queued.';
@@ -185,14 +212,19 @@ create function crmshift.after_truncate(of_direction text) returns void
 language plpgsql
 as $$
 -- A truncated table leaves no keys to follow: whatever its side no longer speaks of is taken from the other, children first.
+-- But what has not moved yet the target never spoke of: until the backfill is complete, truncating it takes nothing from legacy.
 declare
     m record;
     keys jsonb;
 begin
+    if of_direction = 'to_legacy' and exists (select from crmshift.check_backfill_complete()) then
+        return;
+    end if;
     for m in select name from crmshift.mapping where direction = of_direction order by position desc loop
         select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
         if keys is not null then
             perform crmshift.sync_or_queue(m.name, keys);
+            perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
         end if;
     end loop;
 end
@@ -308,6 +340,23 @@ end
 $$;
 comment on function crmshift.merge(text, jsonb, bigint[], text) is 'Merge a row that both sides wrote while apart; called by drain.';
 
+create function crmshift.ensure_row(of_mapping text, of_key jsonb) returns void
+language plpgsql
+as $$
+declare
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+begin
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform crmshift.ensure_parents(of_mapping, jsonb_build_array(of_key));
+    perform crmshift.call_writer('fill', of_mapping, jsonb_build_array(of_key));
+    if before = '' and current_setting('crmshift.noted', true) = 'yes' then
+        perform crmshift.settle();
+    end if;
+    perform set_config('crmshift.depth', before, true);
+end
+$$;
+comment on function crmshift.ensure_row(text, jsonb) is 'Make sure that a row is there which its mapping speaks of; leaves it alone where it is.';
+
 create function crmshift.settle_row(of_subject text, of_key jsonb) returns integer
 language plpgsql
 as $$
@@ -321,8 +370,9 @@ declare
     conflicts integer := 0;
     lost integer;
 begin
-    select array_agg(q.id order by q.id) as ids, (array_agg(q.direction order by q.id desc))[1] as direction,
-           count(distinct q.direction) > 1 as apart
+    select array_agg(q.id order by q.id) as ids,
+           (array_agg(q.direction order by q.id desc) filter (where q.reason <> 'parent'))[1] as direction,
+           count(distinct q.direction) filter (where q.reason <> 'parent') > 1 as apart
       into r from crmshift.queued as q where q.subject = of_subject and q.subject_key = of_key;
     if r.ids is null then
         return 0;
@@ -346,15 +396,22 @@ begin
             conflicts := conflicts + lost;
         end if;
     end if;
-    -- The keys of this row's mappings in the direction that stands: those its table feeds, or its own.
-    for w in select m.name, (select jsonb_object_agg(k, of_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
-               from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
-               join crmshift.mapping as m on m.name = f.mapping
-              where l.name = of_subject and (merged or r.direction = 'to_target')
-             union all
-             select of_subject, of_key where not merged and r.direction = 'to_legacy' loop
-        perform crmshift.sync_keys(w.name, jsonb_build_array(w.key));
-    end loop;
+    if r.direction is null then
+        -- Nothing of the row itself failed: make sure that it is there.
+        for w in select distinct q.mapping, q.key from crmshift.sync_queue as q where q.id = any (r.ids) loop
+            perform crmshift.ensure_row(w.mapping, w.key);
+        end loop;
+    else
+        -- The keys of this row's mappings in the direction that stands: those its table feeds, or its own.
+        select array_agg(s.name order by s.position) as names, array_agg(jsonb_build_array(s.key) order by s.position) as keys into w
+          from (select m.name, m.position, (select jsonb_object_agg(k, of_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
+                  from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
+                  join crmshift.mapping as m on m.name = f.mapping
+                 where l.name = of_subject and (merged or r.direction = 'to_target')
+                 union all
+                select of_subject, 1, of_key where not merged and r.direction = 'to_legacy') as s;
+        perform crmshift.sync_rows(w.names, w.keys);
+    end if;
     delete from crmshift.sync_queue where id = any (r.ids);
     return conflicts;
 end

@@ -4,7 +4,7 @@ create table crmshift.sync_queue (
     id              bigint generated always as identity primary key,
     mapping         text not null references crmshift.mapping on delete cascade,
     key             jsonb not null,
-    reason          text not null constraint reason_is_known check (reason in ('failed', 'held', 'nested', 'not_converged')),
+    reason          text not null constraint reason_is_known check (reason in ('failed', 'parent', 'held', 'nested', 'not_converged')),
     at              timestamptz not null default clock_timestamp(),
     txid            xid8 not null default pg_current_xact_id(),
     sqlstate        text,
@@ -20,7 +20,7 @@ create index sync_queue_mapping_key_idx on crmshift.sync_queue (mapping, key);
 comment on table crmshift.sync_queue is 'Keys whose sync is outstanding. Every row of a mapped table agrees with its mapping, or its key stands here. Append-only for writers, so that queueing never waits.';
 comment on column crmshift.sync_queue.mapping is 'The mapping that could not be brought up to date.';
 comment on column crmshift.sync_queue.key is 'Its key, by column name.';
-comment on column crmshift.sync_queue.reason is 'failed: an error, see sqlstate. held: the other side has a queued write of the same row, which must not be overwritten unseen. nested: noted by a trigger inside a sync and settled before it ends. not_converged: two triggers keep rewriting each other.';
+comment on column crmshift.sync_queue.reason is 'failed: an error, see sqlstate. parent: a row that depends on this one failed, and this one may be what was lacking. held: the other side has a queued write of the same row, which must not be overwritten unseen. nested: noted by a trigger inside a sync and settled before it ends. not_converged: two triggers keep rewriting each other.';
 comment on column crmshift.sync_queue.at is 'Wall clock when the key was queued; orders the writes of one key.';
 comment on column crmshift.sync_queue.txid is 'Transaction that queued it.';
 comment on column crmshift.sync_queue.sqlstate is 'Why. Class 40, 53 and 55 pass by themselves; 22, 23 and 42 wait for a person.';

@@ -16,24 +16,24 @@ from crmshift.progress import BackfillState, Progress
 LOCK_TIMEOUT = "2s"
 
 
-def run(conn: Connection, mapping: str, batch_size: int, progress: Progress, stop: StopSignal) -> BackfillState:
-    """Backfill one mapping to its bound; goes on where an earlier run ended.
+def run(conn: Connection, source: str, batch_size: int, progress: Progress, stop: StopSignal) -> BackfillState:
+    """Backfill from one legacy table to its bound; goes on where an earlier run ended.
 
     Raises `Stopped` after the batch in hand where `stop` was raised, `LockNotObtained` where rows stay locked.
     """
     started = time.monotonic()
     with db.transaction(conn):
-        db.fetch_one(conn, "select * from crmshift.backfill_start(%s)", [mapping])
+        db.fetch_one(conn, "select * from crmshift.backfill_start(%s)", [source])
 
     def batch() -> BackfillState:
         with db.transaction(conn, lock_timeout=LOCK_TIMEOUT):
             row = db.fetch_one(
                 conn,
                 """
-                select mapping, rows_total, rows_done, written, queued, batches, finished_at is not null
+                select source, rows_total, rows_done, written, queued, batches, finished_at is not null
                   from crmshift.backfill_batch(%s, %s)
                 """,
-                [mapping, batch_size],
+                [source, batch_size],
             )
         assert row is not None
         return BackfillState(*row)
@@ -45,20 +45,20 @@ def run(conn: Connection, mapping: str, batch_size: int, progress: Progress, sto
             return state
         if stop.raised:
             raise Stopped(
-                f"Stopped the backfill of {mapping} after {state.rows_done} of {state.rows_total} rows.",
+                f"Stopped the backfill from {source} after {state.rows_done} of {state.rows_total} rows.",
                 hint="Run the same command again; it goes on from there.",
             )
 
 
 def states(conn: Connection) -> list[BackfillState]:
-    """All backfills that were begun, in the order of their mappings; empty where none can have been."""
+    """All backfills that were begun, in that order; empty where none can have been."""
     if db.fetch_value(conn, "select to_regclass('crmshift.backfill')") is None:
         return []
     rows = db.fetch_all(
         conn,
         """
-        select b.mapping, b.rows_total, b.rows_done, b.written, b.queued, b.batches, b.finished_at is not null
-          from crmshift.backfill as b join crmshift.mapping as m on m.name = b.mapping order by m.position
+        select source, rows_total, rows_done, written, queued, batches, finished_at is not null
+          from crmshift.backfill order by started_at, source
         """,
     )
     return [BackfillState(*row) for row in rows]

@@ -91,7 +91,7 @@ def as_json(seen: Overview) -> dict[str, Any]:
         "phases": [{"name": p.name, "steps": p.steps, "applied": p.applied, "trouble": p.trouble} for p in seen.phases],
         "backfills": [
             {
-                "mapping": b.mapping,
+                "source": b.source,
                 "rows_total": b.rows_total,
                 "rows_done": b.rows_done,
                 "written": b.written,

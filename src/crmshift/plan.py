@@ -140,7 +140,7 @@ def load(path: Path) -> Plan:
     _refuse_repeats([p.name for p in phases], f"{where}: two phases are named")
     _refuse_repeats([s.name for s in plan.steps], f"{where}: two steps are named")
     for step in plan.steps:
-        if step.verb in (Verb.INSTALL, Verb.BACKFILL) and step.subject not in plan.mappings:
+        if step.verb is Verb.INSTALL and step.subject not in plan.mappings:
             raise UsageError(
                 f"{where}, step {step.name}: {step.subject!r} is not among the mappings of the plan.",
                 hint=f"Mappings: {', '.join(plan.mappings)}.",
@@ -182,7 +182,7 @@ def _step(node: Any, phase: str, where: str) -> PlannedStep:
 
 def _mapping(node: Any, where: str, known: set[str], *, required: set[str]) -> dict[str, Any]:
     if not isinstance(node, dict):
-        raise UsageError(f"{where}: expected keys and values, found {type(node).__name__}.")
+        raise UsageError(f"{where}: expected keys and values, found {_kind(node)}.")
     unknown = sorted(str(key) for key in node if key not in known)
     if unknown:
         raise UsageError(
@@ -194,9 +194,15 @@ def _mapping(node: Any, where: str, known: set[str], *, required: set[str]) -> d
     return node
 
 
+def _kind(node: Any) -> str:
+    return {type(None): "nothing", dict: "keys and values", list: "a list", str: "text"}.get(
+        type(node), "a plain value"
+    )
+
+
 def _list(node: Any, where: str) -> list[Any]:
     if not isinstance(node, list):
-        raise UsageError(f"{where}: expected a list, found {type(node).__name__}.")
+        raise UsageError(f"{where}: expected a list, found {_kind(node)}.")
     return node
 
 

@@ -7,6 +7,9 @@ from crmshift.errors import Refused
 from crmshift.mapping import carried
 from crmshift.steps import Compiled
 
+SHARED_TABLES = {"public.workspaces": {"id"}, "public.custom_fields": {"id"}}
+"""Tables that both sides use and nothing maps, with the columns the checks look at."""
+
 
 def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None:
     """Raises `Refused`, naming table and column, for the first precondition that is not met."""
@@ -17,6 +20,10 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
     for mapping in compiled.in_direction("to_legacy"):
         needed.setdefault(mapping.target, set()).update(mapping.columns)
     found = _columns(conn, sorted(legacy))
+
+    for table, columns in SHARED_TABLES.items():
+        needed.setdefault(table, set()).update(columns)
+    found |= _columns(conn, sorted(SHARED_TABLES))
 
     for table, columns in sorted(needed.items()):
         if table not in found:
@@ -30,6 +37,8 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
                 f"The legacy table {table} lacks the mapped column {', '.join(missing)}.",
                 hint="Take it out of the views under sql/mapping/ in a project folder (--project), or add it to the table.",
             )
+        if table in SHARED_TABLES:
+            continue
         behind = compiled.plan.left_behind.get(table, frozenset())
         unmapped = sorted(found[table] - columns - behind)
         if unmapped:

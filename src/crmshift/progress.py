@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class BackfillState:
     """How far a backfill has come. rows: of the source, frozen at the start; written: the rest was there already."""
 
-    mapping: str
+    source: str
     rows_total: int
     rows_done: int
     written: int

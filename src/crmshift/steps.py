@@ -151,11 +151,11 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
         return Step(planned, statements, triggers + tuple(_drop_function(f) for f in reversed(functions)))
     if planned.verb is Verb.BACKFILL:
         batch = sql.SQL("select * from crmshift.backfill_batch({}, {})").format(subject, planned.batch).as_string()
-        forget = sql.SQL("delete from crmshift.backfill where mapping = {}").format(subject).as_string()
+        forget = sql.SQL("delete from crmshift.backfill where source = {}").format(subject).as_string()
         return Step(
             planned,
-            (Statement(f"backfill of {subject}, once for each batch", batch),),
-            (Statement(f"backfill of {subject}", forget),),
+            (Statement(f"backfill from {subject}, once for each batch", batch),),
+            (Statement(f"backfill from {subject}", forget),),
         )
     check = "select l.name, c.* from crmshift.check_list as l cross join lateral crmshift.run_check(l.name) as c"
     return Step(planned, (Statement("all checks", check),), ())

@@ -20,7 +20,7 @@ from crmshift.errors import ExitStatus, Refused
 
 EXAMPLES = """
 [bold]Examples[/bold]\n
-crmshift backfill run · every mapping, from where it stands\n
+crmshift backfill run · every legacy table, from where it stands\n
 crmshift backfill run --batch 5000\n
 crmshift backfill status --format json
 """
@@ -45,11 +45,11 @@ def run(
     project: ProjectFolder = None,
     format: OutputFormat = Format.TEXT,
 ) -> None:
-    """Backfill every mapping to its bound. Can be killed at any moment: each batch commits with its checkpoint."""
+    """Backfill from every legacy table to its bound. Can be killed at any moment: each batch commits with its checkpoint."""
     from crmshift import backfill, db
     from crmshift.backfill import StopSignal
     from crmshift.cli.output import console, print_json, watcher
-    from crmshift.plan import load
+    from crmshift.plan import Verb, load
     from crmshift.project import Project
 
     plan = load(Project.open(project).plan(name))
@@ -63,8 +63,9 @@ def run(
             raise Refused(f"The writer of {missing[0]} is not installed.", hint="Run: crmshift apply --to sync-layer")
         progress = watcher()
         with db.single_driver(conn), StopSignal().listening(progress.note) as stop:
-            for mapping in plan.to_target:
-                backfill.run(conn, mapping, batch, progress, stop)
+            for step in plan.steps:
+                if step.verb is Verb.BACKFILL:
+                    backfill.run(conn, step.subject, batch, progress, stop)
         states = backfill.states(conn)
     if format is Format.JSON:
         print_json("backfill run", ExitStatus.OK, {"backfills": [vars_of(s) for s in states]})
@@ -85,10 +86,10 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     if format is Format.JSON:
         print_json("backfill status", ExitStatus.OK, {"backfills": [vars_of(s) for s in states]})
         raise typer.Exit
-    listed = table("mapping", ">rows", ">of", ">written", ">queued", ">batches", "")
+    listed = table("from", ">rows", ">of", ">written", ">queued", ">batches", "")
     for s in states:
         listed.add_row(
-            s.mapping,
+            s.source,
             f"{s.rows_done:,}",
             f"{s.rows_total:,}",
             f"{s.written:,}",

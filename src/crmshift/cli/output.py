@@ -124,7 +124,7 @@ class LineProgress(Progress):
             self._last = time.monotonic()
             rate = state.rows_done / seconds if seconds > 0 else 0.0
             self._print(
-                f"backfill {state.mapping}: {state.rows_done:,} of {state.rows_total:,} rows, {rate:,.0f} rows/s, {state.queued:,} queued"
+                f"backfill from {state.source}: {state.rows_done:,} of {state.rows_total:,} rows, {rate:,.0f} rows/s, {state.queued:,} queued"
             )
 
     def note(self, text: str) -> None:
@@ -178,7 +178,7 @@ class TerminalProgress(Progress):
     def backfill(self, state: BackfillState, seconds: float) -> None:
         if self._task is None:
             self._bars.start()
-            self._task = self._bars.add_task(f"backfill/{state.mapping}", total=None, detail="")
+            self._task = self._bars.add_task(f"backfill from {state.source}", total=None, detail="")
         rate = state.rows_done / seconds if seconds > 0 else 0.0
         self._bars.update(
             self._task,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, LiteralString
 
 import typer
 
@@ -67,7 +67,7 @@ def plan(
         rows = _row_estimates(conn, compiled)
 
     status = ExitStatus.NO if check and pending else ExitStatus.OK
-    next_steps = [f"crmshift apply --to {pending[0].planned.phase}"] if pending else []
+    next_steps = [f"crmshift apply --to {to or pending[0].planned.phase}"] if pending else []
     if format is Format.JSON:
         print_json(
             "plan",
@@ -94,13 +94,11 @@ def _state(step: Step, states: dict[str, StepState]) -> str:
 def _row_estimates(conn: Connection, compiled: Compiled) -> dict[str, int | None]:
     """Rows each backfill will walk, as of the last analyze; None where there was none."""
     from crmshift.db import fetch_value
+    from crmshift.plan import Verb
 
-    estimates: dict[str, int | None] = {}
-    for mapping in compiled.in_direction("to_target"):
-        source = next(f.source for f in mapping.feeds if f.mode == "sync")
-        query = "select nullif(c.reltuples, -1)::bigint from pg_class as c where c.oid = to_regclass(%s)"
-        estimates[mapping.name] = fetch_value(conn, query, [source])
-    return estimates
+    query: LiteralString = "select nullif(c.reltuples, -1)::bigint from pg_class as c where c.oid = to_regclass(%s)"
+    sources = [s.planned.subject for s in compiled.steps if s.planned.verb is Verb.BACKFILL]
+    return {source: fetch_value(conn, query, [source]) for source in sources}
 
 
 def _as_json(step: Step, states: dict[str, StepState], rows: dict[str, int | None]) -> dict[str, Any]:

@@ -45,10 +45,10 @@ def status(
         phases.add_row(mark, phase.name, f"{phase.applied} of {phase.steps}", remark)
     out.print(phases)
     if seen.backfills:
-        backfills = table("backfill", ">rows", ">of", ">written", ">queued", "")
+        backfills = table("backfill from", ">rows", ">of", ">written", ">queued", "")
         for b in seen.backfills:
             backfills.add_row(
-                b.mapping,
+                b.source,
                 f"{b.rows_done:,}",
                 f"{b.rows_total:,}",
                 f"{b.written:,}",
