@@ -118,7 +118,6 @@ class _Story:
         self._chapter(traffic, "apply")
         traffic.start("v2")  # it waits until its tables are there and synced, somewhere in the middle of the apply
         self.terminal.command("apply", "--to", "parallel-operation", "--yes", head=4, tail=9)
-        traffic.history_is_here.set()
         self._chapter(traffic, "both sides")
         self.terminal.command("status")
         self._validate()

@@ -29,7 +29,6 @@ class Traffic:
         self.record = record
         self.clock = Clock()
         self.tallies = Tallies()
-        self.history_is_here = threading.Event()
         self._writers = writers
         self._stopping = {"v1": threading.Event(), "v2": threading.Event()}
         self._threads: dict[str, list[threading.Thread]] = {"v1": [], "v2": []}
@@ -77,7 +76,7 @@ class Traffic:
             while side == "v2" and not stopping.is_set() and not _released(session.conn):
                 stopping.wait(0.05)
             while not stopping.is_set():
-                writes.one(session, self.desk, rng, self.history_is_here.is_set())
+                writes.one(session, self.desk, rng)
                 stopping.wait(rng.uniform(0.5, 1.5) * PAUSE)
         except BaseException as error:
             self._broken.append(error)

@@ -26,9 +26,9 @@ MANY = 20
 """Most contacts in one statement of `recycle_all`."""
 
 
-def one(session: Session, desk: Desk, rng: random.Random, history_is_here: bool) -> None:
+def one(session: Session, desk: Desk, rng: random.Random) -> None:
     """One write, of a kind and on a contact that chance picks."""
-    kinds = V1 if session.side == "v1" else V2 if history_is_here else V2_EARLY
+    kinds = V1 if session.side == "v1" else V2
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
     with desk.some(rng, MANY if kind is recycle else 1) as taken:
         if not taken:
@@ -166,10 +166,7 @@ def set_stage(app: Session, contact: Contact, rng: random.Random) -> None:
 def correct_customer(app: Session, contact: Contact, rng: random.Random) -> None:
     phone, city, now = _phone(rng), rng.choice(CITIES), app.clock.now()
     if app.run(
-        """
-        update customers set phone1 = %s, city = %s, lastchanged = %s
-         where cst_id = %s and exists (select from leads where customer_id = cst_id and is_primary) returning cst_id
-        """,
+        "update customers set phone1 = %s, city = %s, lastchanged = %s where cst_id = %s returning cst_id",
         [phone, city, now, contact.id],
     ):
         app.means(
@@ -323,5 +320,3 @@ V2: dict[Kind, int] = {
     set_disposition: 8, correct_customer: 4, set_customer_field: 4, new_customer: 2, second_lead: 2, win_second_lead: 1,
     set_stage: 2, make_lead_appointment: 2, keep_lead_appointment: 2, cancel_lead_appointment: 1, first_lead: 1,
 }  # fmt: skip
-# Whether a customer has no lead is known only when its history has moved.
-V2_EARLY = {kind: weight for kind, weight in V2.items() if kind is not first_lead}
