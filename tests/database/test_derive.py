@@ -279,7 +279,7 @@ def project_with_notes(folder: Path) -> Path:
     steps[last_install + 1 : last_install + 1] = [{"install": n} for n in ("customer_notes", "contact_notes")]
     steps += [{"attach": "public.customer_notes"}, {"attach": "public.contact_notes"}]
     backfills: list[dict[str, str]] = plan["phases"][1]["steps"]
-    backfills.insert(1, {"backfill": "customer_notes"})
+    backfills.insert(1, {"backfill": "public.contact_notes"})
     (folder / "plans").mkdir()
     (folder / "plans" / "with_notes.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
     return folder

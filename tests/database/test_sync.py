@@ -14,7 +14,6 @@ from tests.support.databases import Databases
 from tests.support.servers import Server
 from tests.support.templates import ADA, BEN, CLEO, DORA, EMIL, FIELD, NOBODY, OTHER_FIELD, OTHER_WORKSPACE, WORKSPACE
 
-
 Db = Callable[[str], psycopg.Connection]
 
 _NAMES = {

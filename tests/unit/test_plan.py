@@ -117,33 +117,32 @@ WRONG = {
         "Known keys: to_legacy, to_target.",
     ),
     "a missing direction": (("  to_legacy: [contacts]\n", ""), ", mappings: missing key 'to_legacy'.", None),
-    "mappings that are no list": (("[customers]", "customers"), ", mappings.to_target: expected a list, found str.", None),
+    "mappings that are no list": (("[customers]", "customers"), ", mappings.to_target: expected a list, found text.", None),
     "an unknown key of a phase": (
         ("    why: It comes first.", "    why: x\n    because: y"),
         ", a phase: unknown key 'because'.",
         "Known keys: incomplete, name, steps, why.",
     ),
     "a phase without a reason": (("    why: It comes first.\n", ""), ", a phase: missing key 'why'.", None),
-    "a phase that is a word": (("  - name: first\n    why", "  - first\n  - name: first\n    why"), ", a phase: expected keys and values, found str.", None),
+    "a phase that is a word": (("  - name: first\n    why", "  - first\n  - name: first\n    why"), ", a phase: expected keys and values, found text.", None),
     "phases that are no list": (("phases:\n", "phases: {}\nignored:\n"), "unknown key 'ignored'", None),
     "steps that are no list": (
         ("    steps:\n      - backfill: customers\n        batch: 50\n      - validate: all", "    steps: all"),
-        ", phase second: expected a list, found str.",
+        ", phase second: expected a list, found text.",
         None,
     ),
     "an unknown verb": (("- attach: public.contacts", "- atach: public.contacts"), ", phase first, a step: unknown key 'atach'.", "attach, backfill, batch, install, lock_timeout, run, validate."),
     "a step without a verb": (("- attach: public.contacts", "- lock_timeout: 1s"), ", phase first: a step has one verb, this one has 0", "Verbs: attach, backfill, install, run, validate."),
     "a step with two verbs": (("- attach: public.contacts", "- {attach: public.contacts, run: x}"), ", phase first: a step has one verb, this one has 2", "Verbs:"),
-    "a step that is a word": (("- attach: public.contacts", "- attach"), ", phase first, a step: expected keys and values, found str.", None),
+    "a step that is a word": (("- attach: public.contacts", "- attach"), ", phase first, a step: expected keys and values, found text.", None),
     "a batch of nothing": (("batch: 50", "batch: 0"), "step customers: batch must be a whole number above zero, not 0.", None),
     "a batch that is a word": (("batch: 50", "batch: many"), "step customers: batch must be a whole number above zero, not 'many'.", None),
     "a batch that is true": (("batch: 50", "batch: yes"), "step customers: batch must be a whole number above zero, not True.", None),
     "two phases of one name": (("name: second", "name: first"), ": two phases are named first.", None),
     "two steps of one name": (("- validate: all", "- backfill: customers"), ": two steps are named backfill/customers.", None),
     "a writer without a mapping": (("- install: customers", "- install: customer"), ", step install/customer: 'customer' is not among the mappings", "Mappings: customers, contacts."),
-    "a backfill without a mapping": (("- backfill: customers", "- backfill: nothing"), ", step backfill/nothing: 'nothing' is not among the mappings", "Mappings: customers, contacts."),
     "columns left behind of no table": (("left_behind:\n  public.contacts: [score, notes]", "left_behind: [score]"), ", left_behind: expected tables with lists of columns.", None),
-    "columns left behind that are no list": (("[score, notes]", "score"), ", left_behind.public.contacts: expected a list, found str.", None),
+    "columns left behind that are no list": (("[score, notes]", "score"), ", left_behind.public.contacts: expected a list, found text.", None),
     "no YAML": (("name: small", "name: [small"), " is not valid YAML: ", None),
 }  # fmt: skip
 
@@ -179,9 +178,10 @@ def test_the_plan_that_comes_with_crmshift_has_the_four_phases() -> None:
     assert all(phase.why and phase.steps for phase in p.phases)
     installed = {s.subject for s in p.steps if s.verb is Verb.INSTALL}
     assert installed == set(p.mappings), "every mapping is installed"
-    assert {s.subject for s in p.steps if s.verb is Verb.BACKFILL} == set(p.to_target), (
-        "every mapping to the target is backfilled"
-    )
+    attached = {s.subject for s in p.steps if s.verb is Verb.ATTACH}
+    backfilled = {s.subject for s in p.steps if s.verb is Verb.BACKFILL}
+    assert backfilled == {"public.contacts", "public.contact_custom_fields", "public.appointments"}
+    assert backfilled < attached
     verbs = [s.verb for s in p.steps]
     assert verbs.index(Verb.BACKFILL) > max(i for i, v in enumerate(verbs) if v is Verb.ATTACH), (
         "triggers come before history"

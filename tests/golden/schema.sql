@@ -1,0 +1,4642 @@
+-- All that is in a database with the legacy reference schema after every phase of plans/lead_centric.yaml,
+-- as pg_dump of PostgreSQL 18 writes it. Made by tests/database/test_golden_schema.py; not to be edited by hand.
+
+-- Name: crmshift; Type: SCHEMA
+
+CREATE SCHEMA crmshift;
+
+-- Name: SCHEMA crmshift; Type: COMMENT
+
+COMMENT ON SCHEMA crmshift IS 'Everything crmshift keeps in this database. Removed by: crmshift rollback --to legacy.';
+
+-- Name: after_truncate(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.after_truncate(of_direction text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- A truncated table leaves no keys to follow: whatever its side no longer speaks of is taken from the other, children first.
+-- But what has not moved yet the target never spoke of: until the backfill is complete, truncating it takes nothing from legacy.
+declare
+    m record;
+    keys jsonb;
+begin
+    if of_direction = 'to_legacy' and exists (select from crmshift.check_backfill_complete()) then
+        return;
+    end if;
+    for m in select name from crmshift.mapping where direction = of_direction order by position desc loop
+        select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
+        if keys is not null then
+            perform crmshift.sync_or_queue(m.name, keys);
+            perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
+        end if;
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION after_truncate(of_direction text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.after_truncate(of_direction text) IS 'Follow a TRUNCATE to the other side.';
+
+-- Name: archive_appointment_fields(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.archive_appointment_fields(appointment_ids bigint[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+with gone as (delete from public.appointment_custom_fields where appointment_id = any (appointment_ids) returning *)
+insert into crmshift.archive (table_name, key, row_data, reason)
+select 'public.appointment_custom_fields', jsonb_build_object('appointment_id', appointment_id, 'field_id', field_id), to_jsonb(gone), 'appointment deleted in legacy' from gone
+$$;
+
+-- Name: FUNCTION archive_appointment_fields(appointment_ids bigint[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.archive_appointment_fields(appointment_ids bigint[]) IS 'Move the custom fields of these appointments to crmshift.archive.';
+
+-- Name: archive_customers(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.archive_customers(customer_ids uuid[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+insert into crmshift.archive (table_name, key, row_data, reason)
+select 'public.customers', jsonb_build_object('cst_id', c.cst_id), to_jsonb(c), 'contact deleted in legacy'
+  from public.customers as c
+ where c.cst_id = any (customer_ids) and c.address2 is not null
+$$;
+
+-- Name: FUNCTION archive_customers(customer_ids uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.archive_customers(customer_ids uuid[]) IS 'Keep a copy in crmshift.archive of those of these customers that hold what legacy cannot.';
+
+-- Name: archive_lead(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.archive_lead(customer_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Before the primary lead of a deleted contact goes: keep what legacy never had. What stands in the way of the delete is
+-- moved to the archive; of the primary lead itself, whose own facts legacy had, a copy goes there where it held more.
+declare
+    all_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids));
+    second_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids) and not is_primary);
+    all_appointments bigint[] := array(select id from public.lead_appointments where lead_id = any (all_leads));
+begin
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.leads', jsonb_build_object('id', l.id), to_jsonb(l), 'contact deleted in legacy'
+      from public.leads as l
+     where l.is_primary and l.customer_id = any (customer_ids)
+       and exists (select from crmshift.beyond_legacy as b
+                    where b.customer_id = l.customer_id and b.table_name = 'public.leads' and b.column_name is not null);
+    perform crmshift.archive_appointment_fields(all_appointments);
+    with gone as (delete from public.lead_appointments where lead_id = any (second_leads) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.lead_appointments', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
+    with gone as (delete from public.lead_custom_fields where lead_id = any (all_leads) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.lead_custom_fields', jsonb_build_object('lead_id', lead_id, 'field_id', field_id), to_jsonb(gone), 'contact deleted in legacy' from gone;
+    with gone as (delete from public.leads where id = any (second_leads) returning *)
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.leads', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
+end
+$$;
+
+-- Name: FUNCTION archive_lead(customer_ids uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.archive_lead(customer_ids uuid[]) IS 'Keep in crmshift.archive what hangs on the leads of these customers and legacy cannot hold.';
+
+-- Name: backfill; Type: TABLE
+
+CREATE TABLE crmshift.backfill (
+    source text NOT NULL,
+    upper_key text[],
+    last_key text[],
+    rows_total bigint NOT NULL,
+    rows_done bigint DEFAULT 0 NOT NULL,
+    written bigint DEFAULT 0 NOT NULL,
+    queued bigint DEFAULT 0 NOT NULL,
+    batches bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    finished_at timestamp with time zone
+);
+
+-- Name: TABLE backfill; Type: COMMENT
+
+COMMENT ON TABLE crmshift.backfill IS 'How far the backfill from each legacy table has come.';
+
+-- Name: COLUMN backfill.source; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.source IS 'Table whose keys are walked.';
+
+-- Name: COLUMN backfill.upper_key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.upper_key IS 'Largest key at the start: rows born later arrive by the triggers. Null where the table was empty.';
+
+-- Name: COLUMN backfill.last_key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.last_key IS 'Last key that is done.';
+
+-- Name: COLUMN backfill.rows_total; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.rows_total IS 'Rows of the source at the start.';
+
+-- Name: COLUMN backfill.rows_done; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.rows_done IS 'Source rows walked so far.';
+
+-- Name: COLUMN backfill.written; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.written IS 'Rows inserted on the target, in all its tables; the others were there already.';
+
+-- Name: COLUMN backfill.queued; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.queued IS 'Keys that could not be written and stand in the sync queue.';
+
+-- Name: COLUMN backfill.batches; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.batches IS 'Committed batches.';
+
+-- Name: COLUMN backfill.updated_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.updated_at IS 'When the last batch committed.';
+
+-- Name: COLUMN backfill.finished_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.finished_at IS 'When the bound was reached.';
+
+-- Name: backfill_batch(text, integer); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_batch(of_source text, batch_size integer) RETURNS crmshift.backfill
+    LANGUAGE plpgsql
+    AS $_$
+-- Walk the next rows. They are locked FOR KEY SHARE, which no ordinary update waits for, and what is already there is
+-- left alone: a live write either came first, and wins, or finds the row and overwrites it. Lock trouble is raised,
+-- to be tried again; any other trouble is narrowed down to the bad keys, which are queued.
+declare
+    b crmshift.backfill;
+    m record;
+    columns text[];
+    key_types text[];
+    arrays text[];
+    last text[];
+    n bigint := 0;
+    one bigint;
+    inserted bigint := 0;
+    bad bigint := 0;
+begin
+    select * into b from crmshift.backfill where source = of_source for update;
+    if not found or b.finished_at is not null then
+        return b;
+    end if;
+    select f.columns, f.key_types into columns, key_types from crmshift.backfill_mappings(of_source) as f limit 1;
+
+    execute (
+        select format($sql$
+            with batch as materialized (
+                select %1$s from %2$s where %3$s (%1$s) <= (%4$s) order by %1$s limit $3 for key share
+            )
+            select array[%5$s], array[%6$s], count(*) from batch$sql$,
+                   string_agg(format('%I', c), ', ' order by i),
+                   of_source::regclass,
+                   case when b.last_key is null then '' else
+                       format('(%s) > (%s) and', string_agg(format('%I', c), ', ' order by i), string_agg(format('$1[%s]::%s', i, t), ', ' order by i)) end,
+                   string_agg(format('$2[%s]::%s', i, t), ', ' order by i),
+                   string_agg(format('array_agg(%I order by %s)::text', c, o.by_key), ', ' order by i),
+                   string_agg(format('(array_agg(%I order by %s))[count(*)]::text', c, o.by_key), ', ' order by i))
+          from unnest(columns, key_types) with ordinality as u (c, t, i),
+               (select string_agg(quote_ident(k), ', ' order by j) as by_key from unnest(columns) with ordinality as v (k, j)) as o
+    ) into arrays, last, n using b.last_key, b.upper_key, batch_size;
+
+    if n > 0 then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            for m in select * from crmshift.backfill_mappings(of_source) loop
+                execute format('select crmshift.%I(%s)', 'fill_' || m.name,
+                               (select string_agg(format('$1[%s]::%s[]', i, t), ', ' order by i) from unnest(m.key_types) with ordinality as u (t, i)))
+                   into one using arrays;
+                inserted := inserted + one;
+            end loop;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+        exception
+            when lock_not_available or deadlock_detected or serialization_failure then
+                raise;
+            when others then
+                inserted := 0;
+                for m in select * from crmshift.backfill_mappings(of_source) loop
+                    execute format('select crmshift.sync_or_queue(%L, (select jsonb_agg(jsonb_build_object(%s)) from unnest(%s) as k (%s)), %L)',
+                                   m.name,
+                                   (select string_agg(format('%L, k.%1$I', c), ', ' order by i) from unnest(m.key) with ordinality as u (c, i)),
+                                   (select string_agg(format('$1[%s]::%s[]', i, t), ', ' order by i) from unnest(m.key_types) with ordinality as u (t, i)),
+                                   (select string_agg(quote_ident(c), ', ' order by i) from unnest(m.key) with ordinality as u (c, i)),
+                                   'fill')
+                       into one using arrays;
+                    bad := bad + one;
+                end loop;
+        end;
+    end if;
+
+    update crmshift.backfill
+       set last_key = coalesce(last, last_key), rows_done = rows_done + n, written = written + inserted, queued = queued + bad,
+           batches = batches + 1, updated_at = clock_timestamp(),
+           finished_at = case when n < batch_size then clock_timestamp() end
+     where source = of_source returning * into b;
+    return b;
+end
+$_$;
+
+-- Name: FUNCTION backfill_batch(of_source text, batch_size integer); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_batch(of_source text, batch_size integer) IS 'Walk the next rows of a backfill and commit the checkpoint with them: select * from crmshift.backfill_batch(''public.contacts'', 1000).';
+
+-- Name: backfill_mappings(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_mappings(of_source text) RETURNS TABLE(name text, key text[], key_types text[], columns text[])
+    LANGUAGE sql STABLE
+    AS $_$
+-- The mappings one walk of a table fills, parents first: those its rows are synced to, by the key of the first of them.
+select m.name, m.key, m.key_types, f.key
+  from crmshift.feed as f join crmshift.mapping as m on m.name = f.mapping
+ where f.source = $1 and f.mode = 'sync' and m.direction = 'to_target'
+   and f.key = (select g.key from crmshift.feed as g join crmshift.mapping as n on n.name = g.mapping
+                 where g.source = $1 and g.mode = 'sync' and n.direction = 'to_target' order by n.position limit 1)
+ order by m.position
+$_$;
+
+-- Name: FUNCTION backfill_mappings(of_source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_mappings(of_source text) IS 'The mappings that a backfill from this table fills.';
+
+-- Name: backfill_start(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_start(of_source text) RETURNS crmshift.backfill
+    LANGUAGE plpgsql
+    AS $$
+-- Freeze the bound and the count; does nothing where the backfill has begun.
+declare
+    b crmshift.backfill;
+    columns text[] := (select m.columns from crmshift.backfill_mappings(of_source) as m limit 1);
+    bound text[];
+    total bigint;
+begin
+    select * into b from crmshift.backfill where source = of_source;
+    if found then
+        return b;
+    end if;
+    if columns is null then
+        raise exception 'No mapping to the target is made from the table %.', of_source
+            using errcode = 'SH001', hint = 'select distinct source from crmshift.feed lists the tables.';
+    end if;
+    execute format('select array[%s] from %s order by %s limit 1',
+                   (select string_agg(format('%I::text', c), ', ' order by i) from unnest(columns) with ordinality as u (c, i)),
+                   of_source::regclass,
+                   (select string_agg(format('%I desc', c), ', ' order by i) from unnest(columns) with ordinality as u (c, i)))
+       into bound;
+    execute format('select count(*) from %s', of_source::regclass) into total;
+    insert into crmshift.backfill (source, upper_key, rows_total, finished_at)
+    values (of_source, bound, total, case when bound is null then clock_timestamp() end) returning * into b;
+    return b;
+end
+$$;
+
+-- Name: FUNCTION backfill_start(of_source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_start(of_source text) IS 'Begin the backfill from a legacy table: freeze its bound and count its rows.';
+
+-- Name: call_writer(text, text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.call_writer(verb text, of_mapping text, keys jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.
+declare
+    m crmshift.mapping;
+    result bigint;
+begin
+    select * into m from crmshift.mapping where name = of_mapping;
+    if not found then
+        raise exception 'There is no mapping named %.', of_mapping
+            using errcode = 'SH001', hint = 'select name from crmshift.mapping lists them.';
+    end if;
+    execute format('select crmshift.%I(%s)', verb || '_' || m.name,
+                   (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
+                      from unnest(m.key, m.key_types) with ordinality as u (c, t, i)))
+       into result using keys;
+    return result;
+end
+$_$;
+
+-- Name: FUNCTION call_writer(verb text, of_mapping text, keys jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.call_writer(verb text, of_mapping text, keys jsonb) IS 'Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.';
+
+-- Name: check_backfill_complete(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_backfill_complete(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $$
+select f.source, null::jsonb,
+       case when b.source is null then 'backfill has not begun' else format('backfill stands at %s of %s rows', b.rows_done, b.rows_total) end
+  from (select distinct f.source from crmshift.feed as f join crmshift.mapping as m on m.name = f.mapping
+         where m.direction = 'to_target' and f.mode = 'sync') as f
+  left join crmshift.backfill as b on b.source = f.source
+ where b.finished_at is null
+$$;
+
+-- Name: FUNCTION check_backfill_complete(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_backfill_complete(of_workspace uuid) IS 'Every backfill is complete';
+
+-- Name: check_constraints_validated(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_constraints_validated(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $$
+select c.conrelid::regclass::text, jsonb_build_object('constraint', c.conname), 'constraint is NOT VALID'
+  from pg_catalog.pg_constraint as c
+ where not c.convalidated
+   and c.conrelid in (select m.target::regclass from crmshift.mapping as m where m.direction = 'to_target')
+$$;
+
+-- Name: FUNCTION check_constraints_validated(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_constraints_validated(of_workspace uuid) IS 'No constraint of the target is still NOT VALID';
+
+-- Name: check_counts(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_counts(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $_$
+select 'workspaces', jsonb_build_object('workspace_id', coalesce(c.workspace_id, t.workspace_id)),
+       format('contacts: %s, customers: %s', coalesce(c.n, 0), coalesce(t.n, 0))
+  from (select workspace_id, count(*) as n from public.contacts where $1 is null or workspace_id = $1 group by 1) as c
+  full join (select workspace_id, count(*) as n from public.customers where $1 is null or workspace_id = $1 group by 1) as t
+    on t.workspace_id = c.workspace_id
+ where c.n is distinct from t.n
+$_$;
+
+-- Name: FUNCTION check_counts(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_counts(of_workspace uuid) IS 'Every workspace has as many customers as contacts';
+
+-- Name: check_orphans(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_orphans(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $_$
+select 'customers', jsonb_build_object('cst_id', t.cst_id), 'its workspace is gone'
+  from public.customers as t
+ where ($1 is null or t.workspace_id = $1) and not exists (select from public.workspaces as w where w.id = t.workspace_id)
+union all
+select 'customer_custom_fields', jsonb_build_object('customer_id', t.customer_id, 'field_id', t.field_id), 'its field definition is gone'
+  from public.customer_custom_fields as t
+ where ($1 is null or t.workspace_id = $1) and not exists (select from public.custom_fields as f where f.id = t.field_id)
+union all
+select 'lead_custom_fields', jsonb_build_object('lead_id', t.lead_id, 'field_id', t.field_id), 'its field definition is gone'
+  from public.lead_custom_fields as t
+ where ($1 is null or t.workspace_id = $1) and not exists (select from public.custom_fields as f where f.id = t.field_id)
+union all
+select 'appointment_custom_fields', jsonb_build_object('appointment_id', t.appointment_id, 'field_id', t.field_id), 'its field definition is gone'
+  from public.appointment_custom_fields as t
+ where ($1 is null or t.workspace_id = $1) and not exists (select from public.custom_fields as f where f.id = t.field_id)
+$_$;
+
+-- Name: FUNCTION check_orphans(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_orphans(of_workspace uuid) IS 'Nothing points at a workspace or field definition that is gone';
+
+-- Name: check_primary_lead(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_primary_lead(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $_$
+select 'leads', jsonb_build_object('customer_id', l.customer_id), format('%s leads, %s of them primary', count(*), count(*) filter (where l.is_primary))
+  from public.leads as l
+ where $1 is null or l.workspace_id = $1
+ group by l.customer_id
+having count(*) filter (where l.is_primary) <> 1
+$_$;
+
+-- Name: FUNCTION check_primary_lead(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_primary_lead(of_workspace uuid) IS 'Every customer that has leads has exactly one primary lead';
+
+-- Name: check_row_security(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_row_security(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $$
+select t.name, null::jsonb,
+       case when not c.relrowsecurity then 'row-level security is off'
+            when not c.relforcerowsecurity then 'row-level security is not forced on the owner'
+            else 'no policy restricts it to a workspace' end
+  from (values ('public.customers'), ('public.leads'), ('public.customer_custom_fields'), ('public.lead_custom_fields'),
+               ('public.lead_appointments'), ('public.appointment_custom_fields')) as t (name)
+  join pg_catalog.pg_class as c on c.oid = to_regclass(t.name)
+ where not c.relrowsecurity or not c.relforcerowsecurity
+    or not exists (select from pg_catalog.pg_policy as p where p.polrelid = c.oid
+                      and pg_catalog.pg_get_expr(p.polqual, p.polrelid) like '%app.workspace_id%')
+$$;
+
+-- Name: FUNCTION check_row_security(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_row_security(of_workspace uuid) IS 'Row-level security by workspace is enabled and forced on the target';
+
+-- Name: check_rows_compared(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_rows_compared(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $_$
+select 'contacts', null::jsonb, 'there is neither a contact nor a customer to compare'
+ where not exists (select from public.contacts where $1 is null or workspace_id = $1)
+   and not exists (select from public.customers where $1 is null or workspace_id = $1)
+$_$;
+
+-- Name: FUNCTION check_rows_compared(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_rows_compared(of_workspace uuid) IS 'There is something to compare';
+
+-- Name: check_sync_queue(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_sync_queue(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $$
+select q.mapping, q.key, concat_ws(' ', q.reason, q.sqlstate, q.constraint_name)
+  from crmshift.sync_queue as q
+$$;
+
+-- Name: FUNCTION check_sync_queue(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_sync_queue(of_workspace uuid) IS 'No key waits in the sync queue';
+
+-- Name: check_triggers_attached(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_triggers_attached(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $$
+select s.source, jsonb_build_object('trigger', n.name),
+       case when t.tgname is null then 'trigger is missing' else 'trigger is disabled' end
+  from (select distinct source from crmshift.feed) as s
+ cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (name)
+  left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(s.source) and t.tgname = n.name
+ where t.tgname is null or t.tgenabled in ('D', 'R')
+$$;
+
+-- Name: FUNCTION check_triggers_attached(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table has its sync triggers, enabled';
+
+-- Name: describe_mapping(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.describe_mapping(of_mapping text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $_$
+select jsonb_build_object(
+           'name', m.name, 'target', m.target, 'key', m.key, 'key_types', m.key_types,
+           'only_where', m.only_where, 'conflict_where', m.conflict_where, 'before_remove', m.before_remove,
+           'lock_target', (select count(*) > 1 from crmshift.feed as f where f.mapping = m.name and f.mode = 'sync'),
+           'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute as a
+                        where a.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and a.attnum > 0 and not a.attisdropped),
+           'feeds_back', (select coalesce(jsonb_agg(jsonb_build_object('mapping', b.name, 'key', b.key, 'columns', f.key) order by b.position), '[]')
+                            from crmshift.feed as f join crmshift.mapping as b on b.name = f.mapping
+                           where f.source = m.target and f.mode = 'sync'))
+  from crmshift.mapping as m
+ where m.name = $1
+$_$;
+
+-- Name: FUNCTION describe_mapping(of_mapping text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.describe_mapping(of_mapping text) IS 'Description of an installed mapping, for mapping_statements.';
+
+-- Name: describe_source(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.describe_source(of_table text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $_$
+with f as (
+    select f.*, m.position, m.direction, m.key as mapping_key, m.key_types
+      from crmshift.feed as f join crmshift.mapping as m on m.name = f.mapping
+     where f.source = $1
+), k as (
+    -- the first feed that names a column says its type; sync feeds first, so that a table's own key leads
+    select c, t, min(array[(mode = 'fill')::integer, position, i::integer]) as rank
+      from f, unnest(f.key, f.key_types) with ordinality as u (c, t, i) group by c, t
+)
+select jsonb_build_object(
+           'source', $1, 'direction', min(f.direction), 'lock_timeout', '500ms',
+           'own', (select coalesce(jsonb_agg(jsonb_build_object('mapping', m.name, 'key', m.key) order by m.name), '[]')
+                     from crmshift.mapping as m where m.target = $1),
+           'keys', (select jsonb_agg(c order by rank) from k),
+           'key_types', (select jsonb_agg(t order by rank) from k),
+           'reads', (select jsonb_agg(c order by c) from (
+                         select r.column_name from crmshift.mapping_reads as r join f as g on g.mapping = r.mapping and g.mode = 'sync'
+                          where r.source = $1
+                         union select c from k) as x (c)),
+           'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare)
+                              order by f.position))
+  from f
+$_$;
+
+-- Name: FUNCTION describe_source(of_table text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.describe_source(of_table text) IS 'Description of a table whose writes are synced, for trigger_statements.';
+
+-- Name: drain(integer); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drain(most integer DEFAULT 500) RETURNS TABLE(settled bigint, failed bigint, conflicts bigint)
+    LANGUAGE plpgsql
+    AS $$
+declare
+    r record;
+    state text;
+begin
+    settled := 0;
+    failed := 0;
+    conflicts := 0;
+    for r in select q.subject, q.subject_key, array_agg(q.id) as ids
+               from crmshift.queued as q
+              group by q.subject, q.subject_key, q.position order by min(q.attempts), q.position, min(q.id) limit most loop
+        begin
+            conflicts := conflicts + crmshift.settle_row(r.subject, r.subject_key);
+            settled := settled + 1;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate;
+            update crmshift.sync_queue set attempts = attempts + 1, sqlstate = state where id = any (r.ids);
+            failed := failed + 1;
+        end;
+    end loop;
+    return next;
+end
+$$;
+
+-- Name: FUNCTION drain(most integer); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.drain(most integer) IS 'Settle queued rows; returns how many were settled, failed again, and were conflicts.';
+
+-- Name: drift(text, uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift(of_mapping text, of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE plpgsql STABLE
+    AS $_$
+begin
+    return query execute format('select d.key, d.kind, d.columns from crmshift.%I($1) as d', 'drift_' || of_mapping) using of_workspace;
+end
+$_$;
+
+-- Name: FUNCTION drift(of_mapping text, of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.drift(of_mapping text, of_workspace uuid) IS 'Where a table differs from its mapping: key, kind (missing, extra, differs) and the columns that differ.';
+
+-- Name: drift_appointments(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift_appointments(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE
+    AS $$
+-- Where public.appointments differs from crmshift.appointments_expected. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object('id', coalesce(e.id, t.id)),
+       case when t.id is null then 'missing' when e.id is null then 'extra' else 'differs' end,
+       case when t.id is not null and e.id is not null
+            then array_remove(array[
+                        case when t.contact_id is distinct from e.contact_id then 'contact_id' end,
+                        case when t.scheduled_at is distinct from e.scheduled_at then 'scheduled_at' end,
+                        case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
+                        case when t.status is distinct from e.status then 'status' end,
+                        case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
+  from (select * from crmshift.appointments_expected) as e
+  full join (select * from public.appointments as t where true) as t on t.id = e.id
+ where t.id is null or e.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+$$;
+
+-- Name: drift_contact_custom_fields(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift_contact_custom_fields(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE
+    AS $$
+-- Where public.contact_custom_fields differs from crmshift.contact_custom_fields_expected. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object('contact_id', coalesce(e.contact_id, t.contact_id), 'field_id', coalesce(e.field_id, t.field_id)),
+       case when t.contact_id is null then 'missing' when e.contact_id is null then 'extra' else 'differs' end,
+       case when t.contact_id is not null and e.contact_id is not null
+            then array_remove(array[
+                        case when t.value is distinct from e.value then 'value' end,
+                        case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
+  from (select * from crmshift.contact_custom_fields_expected) as e
+  full join (select * from public.contact_custom_fields as t where true) as t on t.contact_id = e.contact_id and t.field_id = e.field_id
+ where t.contact_id is null or e.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
+$$;
+
+-- Name: drift_contacts(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift_contacts(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE
+    AS $_$
+-- Where public.contacts differs from crmshift.contacts_expected. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object('id', coalesce(e.id, t.id)),
+       case when t.id is null then 'missing' when e.id is null then 'extra' else 'differs' end,
+       case when t.id is not null and e.id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.firstname is distinct from e.firstname then 'firstname' end,
+                        case when t.lastname is distinct from e.lastname then 'lastname' end,
+                        case when t.email is distinct from e.email then 'email' end,
+                        case when t.phone_number is distinct from e.phone_number then 'phone_number' end,
+                        case when t.st_address is distinct from e.st_address then 'st_address' end,
+                        case when t.city is distinct from e.city then 'city' end,
+                        case when t.state is distinct from e.state then 'state' end,
+                        case when t.zip is distinct from e.zip then 'zip' end,
+                        case when t.lead_source is distinct from e.lead_source then 'lead_source' end,
+                        case when t.lead_status is distinct from e.lead_status then 'lead_status' end,
+                        case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
+                        case when t.created_at is distinct from e.created_at then 'created_at' end,
+                        case when t.updated_at is distinct from e.updated_at then 'updated_at' end], null) end
+  from (select * from crmshift.contacts_expected where $1 is null or workspace_id = $1) as e
+  full join (select * from public.contacts as t where true and ($1 is null or workspace_id = $1)) as t on t.id = e.id
+ where t.id is null or e.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
+$_$;
+
+-- Name: drift_customer_custom_fields(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift_customer_custom_fields(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE
+    AS $_$
+-- Where public.customer_custom_fields differs from crmshift.customer_custom_fields_expected. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id), 'field_id', coalesce(e.field_id, t.field_id)),
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' else 'differs' end,
+       case when t.customer_id is not null and e.customer_id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.value is distinct from e.value then 'value' end,
+                        case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
+  from (select * from crmshift.customer_custom_fields_expected where $1 is null or workspace_id = $1) as e
+  full join (select * from public.customer_custom_fields as t where true and ($1 is null or workspace_id = $1)) as t on t.customer_id = e.customer_id and t.field_id = e.field_id
+ where t.customer_id is null or e.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
+$_$;
+
+-- Name: drift_customers(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift_customers(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE
+    AS $_$
+-- Where public.customers differs from crmshift.customers_expected. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' else 'differs' end,
+       case when t.cst_id is not null and e.cst_id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.firstname is distinct from e.firstname then 'firstname' end,
+                        case when t.lastname is distinct from e.lastname then 'lastname' end,
+                        case when t.email is distinct from e.email then 'email' end,
+                        case when t.phone1 is distinct from e.phone1 then 'phone1' end,
+                        case when t.address1 is distinct from e.address1 then 'address1' end,
+                        case when t.city is distinct from e.city then 'city' end,
+                        case when t.state is distinct from e.state then 'state' end,
+                        case when t.zip is distinct from e.zip then 'zip' end,
+                        case when t.dateadded is distinct from e.dateadded then 'dateadded' end,
+                        case when not e.lastchanged_agrees then 'lastchanged' end], null) end
+  from (select * from crmshift.customers_expected where $1 is null or workspace_id = $1) as e
+  full join (select * from public.customers as t where true and ($1 is null or workspace_id = $1)) as t on t.cst_id = e.cst_id
+ where t.cst_id is null or e.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
+$_$;
+
+-- Name: drift_lead_appointments(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift_lead_appointments(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE
+    AS $_$
+-- Where public.lead_appointments differs from crmshift.lead_appointments_expected. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object('id', coalesce(e.id, t.id)),
+       case when t.id is null then 'missing' when e.id is null then 'extra' else 'differs' end,
+       case when t.id is not null and e.id is not null
+            then array_remove(array[
+                        case when t.lead_id is distinct from e.lead_id then 'lead_id' end,
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.scheduled_at is distinct from e.scheduled_at then 'scheduled_at' end,
+                        case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
+                        case when t.status is distinct from e.status then 'status' end,
+                        case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
+  from (select * from crmshift.lead_appointments_expected where $1 is null or workspace_id = $1) as e
+  full join (select * from public.lead_appointments as t where true and ($1 is null or workspace_id = $1) and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)) as t on t.id = e.id
+ where t.id is null or e.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+$_$;
+
+-- Name: drift_leads(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.drift_leads(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE
+    AS $_$
+-- Where public.leads differs from crmshift.leads_expected. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id)),
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' else 'differs' end,
+       case when t.customer_id is not null and e.customer_id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.is_primary is distinct from e.is_primary then 'is_primary' end,
+                        case when t.source is distinct from e.source then 'source' end,
+                        case when t.disposition is distinct from e.disposition then 'disposition' end,
+                        case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
+                        case when t.entrydate is distinct from e.entrydate then 'entrydate' end,
+                        case when not e.lastchangedon_agrees then 'lastchangedon' end], null) end
+  from (select * from crmshift.leads_expected where $1 is null or workspace_id = $1) as e
+  full join (select * from public.leads as t where true and ($1 is null or workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
+ where t.customer_id is null or e.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
+$_$;
+
+-- Name: ensure_parents(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.ensure_parents(of_mapping text, keys jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+-- What the derived sync_from_<table> does before it writes a row, for keys that come from a repair, a drain or a
+-- trigger inside a sync: call what the feeds prepare, and make sure that the rows exist which these depend on.
+declare
+    f record;
+    p record;
+    parent_keys jsonb;
+begin
+    for f in select feed.source, feed.key as columns, feed.prepare, m.key, m.key_types, m.direction
+               from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+              where feed.mapping = of_mapping and feed.mode = 'sync' order by feed.source loop
+        if f.prepare is not null then
+            execute format('select %s(%s)', f.prepare,
+                           (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
+                              from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
+              using keys;
+        end if;
+        for p in select feed.mapping, feed.key as columns, m.key
+                   from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+                  where feed.source = f.source and feed.mode = 'fill' and m.direction = f.direction order by m.position loop
+            execute format('select jsonb_agg(distinct jsonb_build_object(%s)) from %s as s where (%s) in (select %s from jsonb_array_elements($1) as k)',
+                           (select string_agg(format('%L, s.%I', k, c), ', ' order by i) from unnest(p.key, p.columns) with ordinality as u (k, c, i)),
+                           f.source::regclass,
+                           (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)),
+                           (select string_agg(format('(k ->> %L)::%s', c, t), ', ' order by i) from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
+               into parent_keys using keys;
+            if parent_keys is not null then
+                perform crmshift.call_writer('fill', p.mapping, parent_keys);
+            end if;
+        end loop;
+    end loop;
+end
+$_$;
+
+-- Name: FUNCTION ensure_parents(of_mapping text, keys jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.ensure_parents(of_mapping text, keys jsonb) IS 'Make sure that the rows exist which these keys of a mapping depend on.';
+
+-- Name: ensure_row(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.ensure_row(of_mapping text, of_key jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+begin
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform crmshift.ensure_parents(of_mapping, jsonb_build_array(of_key));
+    perform crmshift.call_writer('fill', of_mapping, jsonb_build_array(of_key));
+    if before = '' and current_setting('crmshift.noted', true) = 'yes' then
+        perform crmshift.settle();
+    end if;
+    perform set_config('crmshift.depth', before, true);
+end
+$$;
+
+-- Name: FUNCTION ensure_row(of_mapping text, of_key jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.ensure_row(of_mapping text, of_key jsonb) IS 'Make sure that a row is there which its mapping speaks of; leaves it alone where it is.';
+
+-- Name: fill_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.fill_appointments(of_id bigint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Insert what public.appointments lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.appointments', true);
+    with d as materialized (
+        select e.id, e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent
+          from unnest($1) as k (id)
+          join crmshift.appointments_expected as e on e.id = k.id
+         where not exists (select from public.appointments as t where t.id = e.id)
+    ), w as (
+        insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
+        select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+        on conflict (id) do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+      into written, uneven;
+    if uneven is not null then  -- a trigger on public.appointments changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'lead_appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return written;
+end
+$_$;
+
+-- Name: fill_contact_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.fill_contact_custom_fields(of_contact_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Insert what public.contact_custom_fields lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.contact_custom_fields', true);
+    with d as materialized (
+        select e.contact_id, e.field_id, e.value, e.created_at
+          from unnest($1, $2) as k (contact_id, field_id)
+          join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
+         where not exists (select from public.contact_custom_fields as t where t.contact_id = e.contact_id and t.field_id = e.field_id)
+    ), w as (
+        insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
+        select d.contact_id, d.field_id, d.value, d.created_at from d order by d.contact_id, d.field_id
+        on conflict (contact_id, field_id) do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
+      into written, uneven;
+    if uneven is not null then  -- a trigger on public.contact_custom_fields changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'customer_custom_fields', jsonb_build_object('customer_id', u.r -> 'contact_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return written;
+end
+$_$;
+
+-- Name: fill_contacts(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.fill_contacts(of_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Insert what public.contacts lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.contacts', true);
+    with d as materialized (
+        select e.id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at
+          from unnest($1) as k (id)
+          join crmshift.contacts_expected as e on e.id = k.id
+         where not exists (select from public.contacts as t where t.id = e.id)
+    ), w as (
+        insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
+        select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d order by d.id
+        on conflict (id) do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
+      into written, uneven;
+    if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'customers', jsonb_build_object('cst_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'leads', jsonb_build_object('customer_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return written;
+end
+$_$;
+
+-- Name: fill_customer_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.fill_customer_custom_fields(of_customer_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Insert what public.customer_custom_fields lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.customer_custom_fields', true);
+    with d as materialized (
+        select e.customer_id, e.field_id, e.workspace_id, e.value, e.created_at
+          from unnest($1, $2) as k (customer_id, field_id)
+          join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
+         where not exists (select from public.customer_custom_fields as t where t.customer_id = e.customer_id and t.field_id = e.field_id)
+    ), w as (
+        insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
+        select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d order by d.customer_id, d.field_id
+        on conflict (customer_id, field_id) do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
+      into written, uneven;
+    if uneven is not null then  -- a trigger on public.customer_custom_fields changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'customer_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return written;
+end
+$_$;
+
+-- Name: fill_customers(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.fill_customers(of_cst_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Insert what public.customers lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.customers', true);
+    with d as materialized (
+        select e.cst_id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded, e.lastchanged
+          from unnest($1) as k (cst_id)
+          join crmshift.customers_expected as e on e.cst_id = k.cst_id
+         where not exists (select from public.customers as t where t.cst_id = e.cst_id)
+    ), w as (
+        insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
+        select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d order by d.cst_id
+        on conflict (cst_id) do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
+      into written, uneven;
+    if uneven is not null then  -- a trigger on public.customers changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'cst_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return written;
+end
+$_$;
+
+-- Name: fill_lead_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.fill_lead_appointments(of_id bigint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Insert what public.lead_appointments lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.lead_appointments', true);
+    with d as materialized (
+        select e.id, e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent
+          from unnest($1) as k (id)
+          join crmshift.lead_appointments_expected as e on e.id = k.id
+         where not exists (select from public.lead_appointments as t where t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary))
+    ), w as (
+        insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
+        select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+        on conflict (id) do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+      into written, uneven;
+    if uneven is not null then  -- a trigger on public.lead_appointments changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return written;
+end
+$_$;
+
+-- Name: fill_leads(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.fill_leads(of_customer_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Insert what public.leads lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.leads', true);
+    with d as materialized (
+        select e.customer_id, e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate, e.lastchangedon
+          from unnest($1) as k (customer_id)
+          join crmshift.leads_expected as e on e.customer_id = k.customer_id
+         where not exists (select from public.leads as t where t.customer_id = e.customer_id and t.is_primary)
+    ), w as (
+        insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
+        select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d order by d.customer_id
+        on conflict (customer_id) where is_primary do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
+      into written, uneven;
+    if uneven is not null then  -- a trigger on public.leads changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'customer_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return written;
+end
+$_$;
+
+-- Name: follow_primary_lead(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Called when leads of these customers were written. Give each that has leads but no primary one its first, and have
+-- those appointments synced that legacy now sees and did not before, sees no more, or sees with another contact.
+begin
+    if exists (select from unnest(customer_ids) as k (id) join public.leads as l on l.customer_id = k.id
+                where not exists (select from public.leads as p where p.customer_id = k.id and p.is_primary)) then
+        -- The contact's row is the lock of everything about one customer: two first leads at once must not both become primary.
+        perform from public.contacts as c where c.id = any (customer_ids) order by c.id for no key update of c;
+        perform set_config('crmshift.writing', 'public.leads', true);
+        update public.leads as l set is_primary = true
+         where l.id in (select distinct on (f.customer_id) f.id from public.leads as f
+                         where f.customer_id = any (customer_ids)
+                           and not exists (select from public.leads as p where p.customer_id = f.customer_id and p.is_primary)
+                         order by f.customer_id, f.entrydate, f.id);
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason)
+    select 'appointments', jsonb_build_object('id', a.id), 'nested'
+      from unnest(customer_ids) as k (id)
+      join public.leads as l on l.customer_id = k.id
+      join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
+     where case when l.is_primary then not exists (select from public.appointments as o where o.id = a.id and o.contact_id = l.customer_id)
+                else exists (select from public.appointments as o where o.id = a.id) end;
+    if found then
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+end
+$$;
+
+-- Name: FUNCTION follow_primary_lead(customer_ids uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) IS 'Where a customer has leads but no primary one, the first by entrydate becomes primary; its appointments become visible in legacy.';
+
+-- Name: is_syncing(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.is_syncing() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ select nullif(current_setting('crmshift.depth', true), '') is not null $$;
+
+-- Name: FUNCTION is_syncing(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.is_syncing() IS 'True inside a sync or backfill. For your own triggers: do not send a reminder, mail or webhook for a row that only moved.';
+
+-- Name: lock_sources(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.lock_sources(of_mapping text, keys jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+-- Hold the rows a mapping reads for these keys, so that what is read in the next statement cannot be overtaken.
+-- FOR SHARE, because the keys are few and the rows of the other side will be overwritten.
+declare
+    f record;
+begin
+    for f in select feed.source, feed.key as columns, m.key, m.key_types
+               from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+              where feed.mapping = of_mapping and feed.mode = 'sync' order by feed.source loop
+        execute format('select 1 from %s as s where (%s) in (select %s from jsonb_array_elements($1) as k) order by %s for share of s',
+                       f.source::regclass,
+                       (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)),
+                       (select string_agg(format('(k ->> %L)::%s', c, t), ', ' order by i) from unnest(f.key, f.key_types) with ordinality as u (c, t, i)),
+                       (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)))
+          using keys;
+    end loop;
+end
+$_$;
+
+-- Name: FUNCTION lock_sources(of_mapping text, keys jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.lock_sources(of_mapping text, keys jsonb) IS 'Hold the rows a mapping reads for these keys until the transaction ends.';
+
+-- Name: mapping_statements(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.mapping_statements(mapping jsonb) RETURNS TABLE(ordinal integer, object text, statement text)
+    LANGUAGE sql STABLE
+    AS $_$
+with m as (
+    select j ->> 'name' as name,
+           format('crmshift.%I', (j ->> 'name') || '_expected') as view,
+           (select string_agg(quote_ident(p), '.') from unnest(parse_ident(j ->> 'target')) as p) as target,
+           ' and ' || (j ->> 'only_where') as and_only,
+           ' where ' || (j ->> 'conflict_where') as where_conflict,
+           j ->> 'before_remove' as before_remove,
+           (j ->> 'lock_target')::boolean as lock_target,
+           array(select jsonb_array_elements_text(j -> 'key')) as key,
+           array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
+           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
+           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
+           j -> 'feeds_back' as feeds_back
+      from (select $1) as given (j)
+), k as (
+    select string_agg(format('%I %s[]', 'of_' || c, m.key_types[i]), ', ' order by i) as parameters,
+           string_agg(format('$%s', i), ', ' order by i) as arguments,
+           string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('e.%I', c), ', ' order by i) as e_columns,
+           string_agg(format('t.%I', c), ', ' order by i) as t_columns,
+           string_agg(format('e.%1$I = k.%1$I', c), ' and ' order by i) as e_is_k,
+           string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by i) as t_is_k,
+           string_agg(format('t.%1$I = e.%1$I', c), ' and ' order by i) as t_is_e,
+           string_agg(format('w.%1$I = d.%1$I', c), ' and ' order by i) as w_is_d,
+           string_agg(format('%L, coalesce(e.%2$I, t.%2$I)', c, c), ', ' order by i) as named,
+           string_agg(format('gone_%s %s[]', i, m.key_types[i]), '; ' order by i) as gone_declared,
+           string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
+           string_agg(format('gone_%s', i), ', ' order by i) as gone
+      from m, unnest(m.key) with ordinality as u (c, i)
+), c as (
+    select string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('d.%I', c), ', ' order by i) as d_columns,
+           string_agg(format('e.%I', c), ', ' order by i) as e_columns,
+           string_agg(format('t.%I', c), ', ' order by i) as t_columns,
+           string_agg(format('w.%I', c), ', ' order by i) as w_columns,
+           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
+           -- a column with a companion <column>_agrees is compared by it, not by value
+           string_agg(format('t.%I', c), ', ' order by i)
+               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
+           string_agg(format('e.%I', c), ', ' order by i)
+               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as e_compared,
+           coalesce(string_agg(format(' or not e.%I', c || '_agrees'), '' order by i)
+               filter (where c || '_agrees' = any (m.agrees)), '') as or_disagrees,
+           string_agg(case when c || '_agrees' = any (m.agrees)
+                           then format('case when not e.%I then %L end', c || '_agrees', c)
+                           else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
+                      E',\n                        ' order by i) filter (where c <> all (m.key)) as differing
+      from m, unnest(m.columns) with ordinality as u (c, i)
+), f as (
+    select coalesce(string_agg(format($sql$
+    if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select %2$L, jsonb_build_object(%3$s), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;$sql$, (select target from m), b ->> 'mapping',
+               (select string_agg(format('%L, u.r -> %L', to_name, from_name), ', ')
+                  from rows from (jsonb_array_elements_text(b -> 'key'), jsonb_array_elements_text(b -> 'columns'))
+                    as pair (to_name, from_name))), ''), '') as noting,
+           coalesce((select string_agg(distinct format('%L, w.%I', n, n), ', ')
+                       from m, jsonb_array_elements(m.feeds_back) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
+      from m left join jsonb_array_elements(m.feeds_back) as b on true
+), workspace as (
+    select 'workspace_id' = any (m.columns) as known from m
+)
+select 1, format('crmshift.fill_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+language plpgsql
+as $writer$
+-- Insert what %3$s lacks of these keys, and leave alone what is there.
+declare
+    written bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', %14$L, true);
+    with d as materialized (
+        select %5$s
+          from unnest(%6$s) as k (%7$s)
+          join %8$s as e on %9$s
+         where not exists (select from %3$s as t where %10$s%11$s)
+    ), w as (
+        insert into %3$s as t (%4$s)
+        select %15$s from d order by %12$s
+        on conflict (%7$s)%13$s do nothing
+        returning t.*
+    )
+    select (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object(%16$s)) from w join d on %17$s where (%18$s) is distinct from (%15$s))
+      into written, uneven;%19$s
+    return written;
+end
+$writer$$sql$, 'fill_' || m.name, k.parameters, m.target, c.columns, c.e_columns, k.arguments, k.columns, m.view, k.e_is_k,
+       k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'), coalesce(m.where_conflict, ''), m.target,
+       c.d_columns, f.noted, k.w_is_d, c.w_columns, f.noting)
+  from m, k, c, f
+union all
+select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+language plpgsql
+as $writer$
+-- Make %3$s hold what %8$s says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin%15$s
+    perform set_config('crmshift.writing', %25$L, true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest(%6$s) as k (%7$s)) as k join %8$s as e on %9$s
+    ), d as materialized (
+        select e.*
+          from e left join %3$s as t on %10$s%11$s
+         where t.%16$I is null or (%17$s) is distinct from (%18$s)%19$s
+    ), w as (
+        insert into %3$s as t (%4$s)
+        select %5$s from d order by %12$s
+        on conflict (%7$s)%13$s do update set %14$s
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
+    end if;%24$s
+    return expected;
+end
+$writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns, k.arguments, k.columns, m.view, k.e_is_k,
+       k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'),
+       coalesce(m.where_conflict, ''), c.assignments,
+       case when m.lock_target then format($lock$
+    -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
+    perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
+       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target)
+  from m, k, c, f
+union all
+select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+language plpgsql
+as $writer$
+-- Delete from %3$s those of these keys that %4$s does not speak of.
+declare
+    %5$s;
+    removed bigint;
+begin
+    select %6$s into %7$s
+      from unnest(%8$s) as k (%9$s)
+      join %3$s as t on %10$s%11$s
+     where not exists (select from %4$s as e where %12$s);
+    if gone_1 is null then
+        return 0;
+    end if;%13$s
+    perform set_config('crmshift.writing', %14$L, true);
+    delete from %3$s as t using unnest(%7$s) as k (%9$s) where %10$s%11$s;
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on %3$s suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$writer$$sql$, 'remove_' || m.name, k.parameters, m.target, m.view, k.gone_declared, k.gone_collected, k.gone,
+       k.arguments, k.columns, k.t_is_k, coalesce(m.and_only, ''), k.t_is_e,
+       coalesce(E'\n    perform ' || m.before_remove || '(' || k.gone || ');', ''), m.target)
+  from m, k
+union all
+select 4, format('crmshift.drift_%s', m.name), format($sql$create or replace function crmshift.%1$I(of_workspace uuid default null)
+returns table (key jsonb, kind text, columns text[])
+language sql stable
+as $drift$
+-- Where %2$s differs from %3$s. One statement, so one snapshot: no false alarms under live writes.
+select jsonb_build_object(%4$s),
+       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' else 'differs' end,
+       case when t.%5$I is not null and e.%5$I is not null
+            then array_remove(array[
+                        %6$s], null) end
+  from (select * from %3$s%7$s) as e
+  full join (select * from %2$s as t where true%8$s%9$s) as t on %10$s
+ where t.%5$I is null or e.%5$I is null or (%11$s) is distinct from (%12$s)%13$s
+$drift$$sql$, 'drift_' || m.name, m.target, m.view, k.named, m.key[1], c.differing,
+       case when w.known then ' where $1 is null or workspace_id = $1' else '' end,
+       case when w.known then ' and ($1 is null or workspace_id = $1)' else '' end,
+       coalesce(m.and_only, ''), k.t_is_e, c.t_compared, c.e_compared, c.or_disagrees)
+  from m, k, c, workspace as w
+$_$;
+
+-- Name: FUNCTION mapping_statements(mapping jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.mapping_statements(mapping jsonb) IS 'The functions of a mapping, derived from its description: fill_, sync_, remove_ and drift_<name>.';
+
+-- Name: merge(text, jsonb, bigint[], text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.merge(subject text, subject_key jsonb, ids bigint[], later text) RETURNS TABLE(winner text, losing jsonb)
+    LANGUAGE plpgsql
+    AS $_$
+-- Both sides wrote one row while they could not agree. The legacy row takes what the target changed, and keeps what it
+-- changed itself; a column both changed goes to the later write. Returns what was lost that way. The other side then
+-- follows from the merged row.
+declare
+    l crmshift.mapping;
+    is_key text;
+    here jsonb;
+    there jsonb;
+    changed jsonb;
+    merged jsonb := '{}';
+    c text;
+begin
+    select * into l from crmshift.mapping where name = subject;
+    select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') into is_key from unnest(l.key, l.key_types) as u (k, t);
+    execute format('select to_jsonb(x) from %s as x where %s for no key update', l.target::regclass, is_key) into here using subject_key;
+    execute format('select to_jsonb(x) from crmshift.%I as x where %s', l.name || '_expected', is_key) into there using subject_key;
+    -- What legacy changed, by column: the value before its first queued write, and whether anything is known at all.
+    select jsonb_object_agg(e.col, e.before) into changed
+      from (select distinct on (x.col) x.col, x.pair -> 0 as before
+              from crmshift.sync_queue as q, jsonb_each(q.changed) as x (col, pair)
+             where q.id = any (ids) and q.mapping in (select m.name from crmshift.mapping as m where m.direction = 'to_target')
+             order by x.col, q.id) as e;
+    if here is null or there is null or changed is null then
+        return;  -- one side has no such row: nothing to merge, the later write stands
+    end if;
+    for c in select a.attname from pg_catalog.pg_attribute as a
+              where a.attrelid = to_regclass(format('crmshift.%I', l.name || '_expected')) and a.attnum > 0 and a.attname <> all (l.key) loop
+        if not changed ? c then
+            merged := merged || jsonb_build_object(c, there -> c);
+        elsif there -> c = changed -> c or there -> c = here -> c then
+            merged := merged || jsonb_build_object(c, here -> c);
+        else
+            merged := merged || jsonb_build_object(c, case later when 'to_target' then here -> c else there -> c end);
+            if c <> all (l.clock) then
+                winner := case later when 'to_target' then 'legacy' else 'target' end;
+                losing := jsonb_build_object(c, jsonb_build_array(changed -> c, case later when 'to_target' then there -> c else here -> c end));
+                return next;
+            end if;
+        end if;
+    end loop;
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform set_config('crmshift.writing', l.target, true);
+    execute format('update %s as x set (%s) = (select %s from jsonb_populate_record(x, $2)) where %s', l.target::regclass,
+                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k),
+                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k), is_key)
+      using subject_key, merged;
+    perform set_config('crmshift.depth', '', true);
+    winner := null;  -- merged
+    losing := null;
+    return next;
+end
+$_$;
+
+-- Name: FUNCTION merge(subject text, subject_key jsonb, ids bigint[], later text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.merge(subject text, subject_key jsonb, ids bigint[], later text) IS 'Merge a row that both sides wrote while apart; called by drain.';
+
+-- Name: note_changes(text, jsonb[], jsonb[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Give the keys this transaction just queued the old and new values of the mapped columns that the write changed.
+declare
+    identity text[] := array(select a.attname from pg_catalog.pg_index as i
+                               join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                              where i.indrelid = of_source::regclass and i.indisprimary);
+begin
+    with pair as (
+        select o, n
+          from (select o, (select jsonb_object_agg(c, o -> c) from unnest(identity) as c) as id from unnest(old_rows) as o) as was
+          full join (select n, (select jsonb_object_agg(c, n -> c) from unnest(identity) as c) as id from unnest(new_rows) as n) as new
+            on was.id = new.id
+    ), change as (
+        select f.mapping,
+               (select jsonb_object_agg(k, coalesce(n, o) -> c) from unnest(m.key, f.key) as u (k, c)) as key,
+               jsonb_object_agg(r.column_name, jsonb_build_array(o -> r.column_name, n -> r.column_name)) as changed
+          from pair
+          join crmshift.feed as f on f.source = of_source and f.mode = 'sync'
+          join crmshift.mapping as m on m.name = f.mapping
+          join crmshift.mapping_reads as r on r.mapping = f.mapping and r.source = of_source
+         where (o -> r.column_name) is distinct from (n -> r.column_name)
+         group by 1, 2
+    )
+    update crmshift.sync_queue as q set changed = c.changed
+      from change as c
+     where q.txid = pg_current_xact_id() and q.reason in ('failed', 'held') and q.changed is null and q.mapping = c.mapping and q.key = c.key;
+end
+$$;
+
+-- Name: FUNCTION note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]) IS 'Record in the queue what the write that failed to sync had changed.';
+
+-- Name: remove_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.remove_appointments(of_id bigint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Delete from public.appointments those of these keys that crmshift.appointments_expected does not speak of.
+declare
+    gone_1 bigint[];
+    removed bigint;
+begin
+    select array_agg(t.id) into gone_1
+      from unnest($1) as k (id)
+      join public.appointments as t on t.id = k.id
+     where not exists (select from crmshift.appointments_expected as e where t.id = e.id);
+    if gone_1 is null then
+        return 0;
+    end if;
+    perform set_config('crmshift.writing', 'public.appointments', true);
+    delete from public.appointments as t using unnest(gone_1) as k (id) where t.id = k.id;
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on public.appointments suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$_$;
+
+-- Name: remove_contact_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.remove_contact_custom_fields(of_contact_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Delete from public.contact_custom_fields those of these keys that crmshift.contact_custom_fields_expected does not speak of.
+declare
+    gone_1 uuid[]; gone_2 uuid[];
+    removed bigint;
+begin
+    select array_agg(t.contact_id), array_agg(t.field_id) into gone_1, gone_2
+      from unnest($1, $2) as k (contact_id, field_id)
+      join public.contact_custom_fields as t on t.contact_id = k.contact_id and t.field_id = k.field_id
+     where not exists (select from crmshift.contact_custom_fields_expected as e where t.contact_id = e.contact_id and t.field_id = e.field_id);
+    if gone_1 is null then
+        return 0;
+    end if;
+    perform set_config('crmshift.writing', 'public.contact_custom_fields', true);
+    delete from public.contact_custom_fields as t using unnest(gone_1, gone_2) as k (contact_id, field_id) where t.contact_id = k.contact_id and t.field_id = k.field_id;
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on public.contact_custom_fields suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$_$;
+
+-- Name: remove_contacts(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.remove_contacts(of_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Delete from public.contacts those of these keys that crmshift.contacts_expected does not speak of.
+declare
+    gone_1 uuid[];
+    removed bigint;
+begin
+    select array_agg(t.id) into gone_1
+      from unnest($1) as k (id)
+      join public.contacts as t on t.id = k.id
+     where not exists (select from crmshift.contacts_expected as e where t.id = e.id);
+    if gone_1 is null then
+        return 0;
+    end if;
+    perform set_config('crmshift.writing', 'public.contacts', true);
+    delete from public.contacts as t using unnest(gone_1) as k (id) where t.id = k.id;
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on public.contacts suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$_$;
+
+-- Name: remove_customer_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.remove_customer_custom_fields(of_customer_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Delete from public.customer_custom_fields those of these keys that crmshift.customer_custom_fields_expected does not speak of.
+declare
+    gone_1 uuid[]; gone_2 uuid[];
+    removed bigint;
+begin
+    select array_agg(t.customer_id), array_agg(t.field_id) into gone_1, gone_2
+      from unnest($1, $2) as k (customer_id, field_id)
+      join public.customer_custom_fields as t on t.customer_id = k.customer_id and t.field_id = k.field_id
+     where not exists (select from crmshift.customer_custom_fields_expected as e where t.customer_id = e.customer_id and t.field_id = e.field_id);
+    if gone_1 is null then
+        return 0;
+    end if;
+    perform set_config('crmshift.writing', 'public.customer_custom_fields', true);
+    delete from public.customer_custom_fields as t using unnest(gone_1, gone_2) as k (customer_id, field_id) where t.customer_id = k.customer_id and t.field_id = k.field_id;
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on public.customer_custom_fields suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$_$;
+
+-- Name: remove_customers(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.remove_customers(of_cst_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Delete from public.customers those of these keys that crmshift.customers_expected does not speak of.
+declare
+    gone_1 uuid[];
+    removed bigint;
+begin
+    select array_agg(t.cst_id) into gone_1
+      from unnest($1) as k (cst_id)
+      join public.customers as t on t.cst_id = k.cst_id
+     where not exists (select from crmshift.customers_expected as e where t.cst_id = e.cst_id);
+    if gone_1 is null then
+        return 0;
+    end if;
+    perform crmshift.archive_customers(gone_1);
+    perform set_config('crmshift.writing', 'public.customers', true);
+    delete from public.customers as t using unnest(gone_1) as k (cst_id) where t.cst_id = k.cst_id;
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on public.customers suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$_$;
+
+-- Name: remove_lead_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.remove_lead_appointments(of_id bigint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Delete from public.lead_appointments those of these keys that crmshift.lead_appointments_expected does not speak of.
+declare
+    gone_1 bigint[];
+    removed bigint;
+begin
+    select array_agg(t.id) into gone_1
+      from unnest($1) as k (id)
+      join public.lead_appointments as t on t.id = k.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+     where not exists (select from crmshift.lead_appointments_expected as e where t.id = e.id);
+    if gone_1 is null then
+        return 0;
+    end if;
+    perform crmshift.archive_appointment_fields(gone_1);
+    perform set_config('crmshift.writing', 'public.lead_appointments', true);
+    delete from public.lead_appointments as t using unnest(gone_1) as k (id) where t.id = k.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary);
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on public.lead_appointments suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$_$;
+
+-- Name: remove_leads(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.remove_leads(of_customer_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Delete from public.leads those of these keys that crmshift.leads_expected does not speak of.
+declare
+    gone_1 uuid[];
+    removed bigint;
+begin
+    select array_agg(t.customer_id) into gone_1
+      from unnest($1) as k (customer_id)
+      join public.leads as t on t.customer_id = k.customer_id and t.is_primary
+     where not exists (select from crmshift.leads_expected as e where t.customer_id = e.customer_id);
+    if gone_1 is null then
+        return 0;
+    end if;
+    perform crmshift.archive_lead(gone_1);
+    perform set_config('crmshift.writing', 'public.leads', true);
+    delete from public.leads as t using unnest(gone_1) as k (customer_id) where t.customer_id = k.customer_id and t.is_primary;
+    get diagnostics removed = row_count;
+    if removed < cardinality(gone_1) then
+        raise exception 'A trigger on public.leads suppressed the delete.' using errcode = 'SH011';
+    end if;
+    return removed;
+end
+$_$;
+
+-- Name: run_check(text, uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.run_check(check_name text, of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- drift_<mapping> compares one table with its mapping, leaving out what stands in the queue; any other name is crmshift.check_<name>.
+begin
+    if check_name like 'drift\_%' then
+        return query
+        select substr(check_name, 7), d.key, concat_ws(': ', d.kind, array_to_string(d.columns, ', '))
+          from crmshift.drift(substr(check_name, 7), of_workspace) as d
+         where not exists (select from crmshift.outstanding as o where o.mapping_of = substr(check_name, 7) and o.key_of = d.key);
+    else
+        return query execute format('select c.subject, c.key, c.detail from crmshift.%I($1) as c', 'check_' || check_name) using of_workspace;
+    end if;
+end
+$_$;
+
+-- Name: FUNCTION run_check(check_name text, of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.run_check(check_name text, of_workspace uuid) IS 'One check: no rows when all is well.';
+
+-- Name: settle(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.settle() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Triggers of the application wrote mapped rows while a sync was under way. Now that the sync has written
+-- all it had to, those rows are synced in turn; three passes, then the keys wait in the queue.
+declare
+    r record;
+begin
+    for pass in 1 .. 3 loop
+        perform set_config('crmshift.noted', '', true);
+        for r in with taken as (
+                     delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning mapping, key
+                 )
+                 select taken.mapping, jsonb_agg(distinct taken.key) as keys
+                   from taken join crmshift.mapping as m on m.name = taken.mapping
+                  group by taken.mapping, m.position order by m.position loop
+            perform crmshift.sync_keys(r.mapping, r.keys);
+        end loop;
+        if coalesce(current_setting('crmshift.noted', true), '') = '' then
+            return;
+        end if;
+    end loop;
+    update crmshift.sync_queue set reason = 'not_converged' where txid = pg_current_xact_id() and reason = 'nested';
+    perform set_config('crmshift.noted', '', true);
+end
+$$;
+
+-- Name: FUNCTION settle(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.settle() IS 'Sync what triggers wrote inside a sync; called by the sync itself.';
+
+-- Name: settle_held(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.settle_held() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- This transaction has just met rows that the other side had queued writes of, and queued its own. Now that both are
+-- known they can be merged; what cannot stays queued.
+declare
+    r record;
+begin
+    for r in select distinct q.subject, q.subject_key from crmshift.queued as q
+              where q.txid = pg_current_xact_id() and q.reason = 'held' loop
+        begin
+            perform crmshift.settle_row(r.subject, r.subject_key);
+        exception when others then
+            null;  -- it stays queued
+        end;
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION settle_held(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.settle_held() IS 'Merge at once what this transaction held back; called by the triggers.';
+
+-- Name: settle_row(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+-- Settle what is queued of one row, by state, never blindly: the queued writes say which side changed it, and that side is
+-- read anew. Where both did, they are merged by column; where that cannot be, the later stands. What is lost goes to the
+-- conflict log. Returns the number of conflicts; raises when the row cannot be settled yet.
+declare
+    r record;
+    w record;
+    merged boolean := false;
+    conflicts integer := 0;
+    lost integer;
+begin
+    select array_agg(q.id order by q.id) as ids,
+           (array_agg(q.direction order by q.id desc) filter (where q.reason <> 'parent'))[1] as direction,
+           count(distinct q.direction) filter (where q.reason <> 'parent') > 1 as apart
+      into r from crmshift.queued as q where q.subject = of_subject and q.subject_key = of_key;
+    if r.ids is null then
+        return 0;
+    end if;
+    if r.apart then
+        for w in select * from crmshift.merge(of_subject, of_key, r.ids, r.direction) loop
+            if w.losing is null then
+                merged := true;
+            else
+                insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
+                values (of_subject, of_key, 'update_origin_differs', 'last_update_wins', w.winner, w.losing);
+                conflicts := conflicts + 1;
+            end if;
+        end loop;
+        if not merged then
+            insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
+            select q.mapping, q.key, 'update_missing', 'last_update_wins',
+                   case r.direction when 'to_target' then 'legacy' else 'target' end, q.changed
+              from crmshift.queued as q where q.id = any (r.ids) and q.direction <> r.direction;
+            get diagnostics lost = row_count;
+            conflicts := conflicts + lost;
+        end if;
+    end if;
+    if r.direction is null then
+        -- Nothing of the row itself failed: make sure that it is there.
+        for w in select distinct q.mapping, q.key from crmshift.sync_queue as q where q.id = any (r.ids) loop
+            perform crmshift.ensure_row(w.mapping, w.key);
+        end loop;
+    else
+        -- The keys of this row's mappings in the direction that stands: those its table feeds, or its own.
+        select array_agg(s.name order by s.position) as names, array_agg(jsonb_build_array(s.key) order by s.position) as keys into w
+          from (select m.name, m.position, (select jsonb_object_agg(k, of_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
+                  from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
+                  join crmshift.mapping as m on m.name = f.mapping
+                 where l.name = of_subject and (merged or r.direction = 'to_target')
+                 union all
+                select of_subject, 1, of_key where not merged and r.direction = 'to_legacy') as s;
+        perform crmshift.sync_rows(w.names, w.keys);
+    end if;
+    delete from crmshift.sync_queue where id = any (r.ids);
+    return conflicts;
+end
+$$;
+
+-- Name: FUNCTION settle_row(of_subject text, of_key jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) IS 'Settle what is queued of one row, named by its legacy mapping and key.';
+
+-- Name: sync_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_appointments(of_id bigint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Make public.appointments hold what crmshift.appointments_expected says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.appointments', true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.appointments_expected as e on e.id = k.id
+    ), d as materialized (
+        select e.*
+          from e left join public.appointments as t on t.id = e.id
+         where t.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+    ), w as (
+        insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
+        select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+        on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on public.appointments suppressed the write.' using errcode = 'SH011';
+    end if;
+    if uneven is not null then  -- a trigger on public.appointments changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'lead_appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return expected;
+end
+$_$;
+
+-- Name: sync_contact_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_contact_custom_fields(of_contact_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Make public.contact_custom_fields hold what crmshift.contact_custom_fields_expected says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.contact_custom_fields', true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest($1, $2) as k (contact_id, field_id)) as k join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
+    ), d as materialized (
+        select e.*
+          from e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id
+         where t.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
+    ), w as (
+        insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
+        select d.contact_id, d.field_id, d.value, d.created_at from d order by d.contact_id, d.field_id
+        on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on public.contact_custom_fields suppressed the write.' using errcode = 'SH011';
+    end if;
+    if uneven is not null then  -- a trigger on public.contact_custom_fields changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'customer_custom_fields', jsonb_build_object('customer_id', u.r -> 'contact_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return expected;
+end
+$_$;
+
+-- Name: sync_contacts(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_contacts(of_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Make public.contacts hold what crmshift.contacts_expected says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin
+    -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
+    perform from public.contacts as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
+    perform set_config('crmshift.writing', 'public.contacts', true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.contacts_expected as e on e.id = k.id
+    ), d as materialized (
+        select e.*
+          from e left join public.contacts as t on t.id = e.id
+         where t.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
+    ), w as (
+        insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
+        select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d order by d.id
+        on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on public.contacts suppressed the write.' using errcode = 'SH011';
+    end if;
+    if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'customers', jsonb_build_object('cst_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'leads', jsonb_build_object('customer_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return expected;
+end
+$_$;
+
+-- Name: sync_customer_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_customer_custom_fields(of_customer_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Make public.customer_custom_fields hold what crmshift.customer_custom_fields_expected says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.customer_custom_fields', true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest($1, $2) as k (customer_id, field_id)) as k join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
+    ), d as materialized (
+        select e.*
+          from e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id
+         where t.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
+    ), w as (
+        insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
+        select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d order by d.customer_id, d.field_id
+        on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on public.customer_custom_fields suppressed the write.' using errcode = 'SH011';
+    end if;
+    if uneven is not null then  -- a trigger on public.customer_custom_fields changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'customer_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return expected;
+end
+$_$;
+
+-- Name: sync_customers(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_customers(of_cst_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Make public.customers hold what crmshift.customers_expected says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.customers', true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest($1) as k (cst_id)) as k join crmshift.customers_expected as e on e.cst_id = k.cst_id
+    ), d as materialized (
+        select e.*
+          from e left join public.customers as t on t.cst_id = e.cst_id
+         where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
+    ), w as (
+        insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
+        select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d order by d.cst_id
+        on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on public.customers suppressed the write.' using errcode = 'SH011';
+    end if;
+    if uneven is not null then  -- a trigger on public.customers changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'cst_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return expected;
+end
+$_$;
+
+-- Name: sync_from_appointments(bigint[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_from_appointments(of_id bigint[], of_contact_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Bring everything up to date that reads these rows of public.appointments. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+    expected_3 bigint;
+    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            perform crmshift.fill_customers($2);
+            perform crmshift.fill_leads($2);
+            expected_3 := crmshift.sync_lead_appointments($1);
+            if expected_3 < cardinality($1) then
+                perform crmshift.remove_lead_appointments($1);
+            end if;
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.sync_from_appointments($1[:half], $2[:half]) + crmshift.sync_from_appointments($1[half + 1:], $2[half + 1:]);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', ($2)[i]), 'parent'), ('leads', jsonb_build_object('customer_id', ($2)[i]), 'parent'), ('lead_appointments', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$_$;
+
+-- Name: sync_from_contact_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_from_contact_custom_fields(of_contact_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Bring everything up to date that reads these rows of public.contact_custom_fields. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+    expected_3 bigint;
+    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            perform crmshift.fill_customers($1);
+            perform crmshift.fill_leads($1);
+            expected_3 := crmshift.sync_customer_custom_fields($1, $2);
+            if expected_3 < cardinality($1) then
+                perform crmshift.remove_customer_custom_fields($1, $2);
+            end if;
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.sync_from_contact_custom_fields($1[:half], $2[:half]) + crmshift.sync_from_contact_custom_fields($1[half + 1:], $2[half + 1:]);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', ($1)[i]), 'parent'), ('leads', jsonb_build_object('customer_id', ($1)[i]), 'parent'), ('customer_custom_fields', jsonb_build_object('customer_id', ($1)[i], 'field_id', ($2)[i]), NULL)) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$_$;
+
+-- Name: sync_from_contacts(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_from_contacts(of_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Bring everything up to date that reads these rows of public.contacts. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+    expected_1 bigint;
+    expected_2 bigint;
+    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            expected_1 := crmshift.sync_customers($1);
+            expected_2 := crmshift.sync_leads($1);
+            if expected_2 < cardinality($1) then
+                perform crmshift.remove_leads($1);
+            end if;
+            if expected_1 < cardinality($1) then
+                perform crmshift.remove_customers($1);
+            end if;
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.sync_from_contacts($1[:half]) + crmshift.sync_from_contacts($1[half + 1:]);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', ($1)[i]), NULL), ('leads', jsonb_build_object('customer_id', ($1)[i]), NULL)) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$_$;
+
+-- Name: sync_from_customer_custom_fields(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_from_customer_custom_fields(of_customer_id uuid[], of_field_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Bring everything up to date that reads these rows of public.customer_custom_fields. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+    expected_2 bigint;
+    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            perform crmshift.fill_contacts($1);
+            expected_2 := crmshift.sync_contact_custom_fields($1, $2);
+            if expected_2 < cardinality($1) then
+                perform crmshift.remove_contact_custom_fields($1, $2);
+            end if;
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'customer_custom_fields' and q.key = jsonb_build_object('customer_id', ($1)[i], 'field_id', ($2)[i])
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.sync_from_customer_custom_fields($1[:half], $2[:half]) + crmshift.sync_from_customer_custom_fields($1[half + 1:], $2[half + 1:]);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), 'parent'), ('contact_custom_fields', jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]), NULL)) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$_$;
+
+-- Name: sync_from_customers(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_from_customers(of_cst_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Bring everything up to date that reads these rows of public.customers. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+    expected_1 bigint;
+    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            expected_1 := crmshift.sync_contacts($1);
+            if expected_1 < cardinality($1) then
+                perform crmshift.remove_contacts($1);
+            end if;
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'customers' and q.key = jsonb_build_object('cst_id', ($1)[i])
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.sync_from_customers($1[:half]) + crmshift.sync_from_customers($1[half + 1:]);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$_$;
+
+-- Name: sync_from_lead_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_from_lead_appointments(of_id bigint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Bring everything up to date that reads these rows of public.lead_appointments. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+    expected_1 bigint;
+    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            expected_1 := crmshift.sync_appointments($1);
+            if expected_1 < cardinality($1) then
+                perform crmshift.remove_appointments($1);
+            end if;
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'lead_appointments' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.sync_from_lead_appointments($1[:half]) + crmshift.sync_from_lead_appointments($1[half + 1:]);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$_$;
+
+-- Name: sync_from_leads(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_from_leads(of_customer_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Bring everything up to date that reads these rows of public.leads. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+    expected_1 bigint;
+    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            perform crmshift.follow_primary_lead($1);
+            expected_1 := crmshift.sync_contacts($1);
+            if expected_1 < cardinality($1) then
+                perform crmshift.remove_contacts($1);
+            end if;
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'leads' and q.key = jsonb_build_object('customer_id', ($1)[i])
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.sync_from_leads($1[:half]) + crmshift.sync_from_leads($1[half + 1:]);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$_$;
+
+-- Name: sync_keys(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_keys(of_mapping text, keys jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$ select crmshift.sync_rows(array[of_mapping], array[keys]) where jsonb_array_length(keys) > 0 $$;
+
+-- Name: FUNCTION sync_keys(of_mapping text, keys jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.sync_keys(of_mapping text, keys jsonb) IS 'Bring keys of one mapping up to date: select crmshift.sync_keys(''customers'', ''[{"cst_id": "…"}]''). Raises when it cannot.';
+
+-- Name: sync_lead_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_lead_appointments(of_id bigint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Make public.lead_appointments hold what crmshift.lead_appointments_expected says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.lead_appointments', true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.lead_appointments_expected as e on e.id = k.id
+    ), d as materialized (
+        select e.*
+          from e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+         where t.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+    ), w as (
+        insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
+        select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+        on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on public.lead_appointments suppressed the write.' using errcode = 'SH011';
+    end if;
+    if uneven is not null then  -- a trigger on public.lead_appointments changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return expected;
+end
+$_$;
+
+-- Name: sync_leads(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_leads(of_customer_id uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+-- Make public.leads hold what crmshift.leads_expected says for these keys; returns how many of them it speaks of.
+declare
+    expected bigint;
+    suppressed bigint;
+    uneven jsonb;
+begin
+    perform set_config('crmshift.writing', 'public.leads', true);
+    with e as materialized (
+        select e.* from (select distinct * from unnest($1) as k (customer_id)) as k join crmshift.leads_expected as e on e.customer_id = k.customer_id
+    ), d as materialized (
+        select e.*
+          from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
+         where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
+    ), w as (
+        insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
+        select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d order by d.customer_id
+        on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+        returning t.*
+    )
+    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
+      into expected, suppressed, uneven;
+    if suppressed > 0 then
+        raise exception 'A trigger on public.leads suppressed the write.' using errcode = 'SH011';
+    end if;
+    if uneven is not null then  -- a trigger on public.leads changed what was written: the other side follows
+        insert into crmshift.sync_queue (mapping, key, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'customer_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        perform set_config('crmshift.noted', 'yes', true);
+    end if;
+    return expected;
+end
+$_$;
+
+-- Name: sync_or_queue(text, jsonb, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text DEFAULT 'sync'::text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+-- Sync (or only fill) these keys; on failure halve them until the bad ones stand alone, and queue those. Once a lock was
+-- not to be had, the rest waits only shortly, and when the time is over it is queued unseen.
+declare
+    n integer := jsonb_array_length(keys);
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+    first boolean := coalesce(current_setting('crmshift.deadline', true), '') = '';
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    queued bigint;
+begin
+    if out_of_time is not true then
+        begin
+            if verb = 'fill' then
+                perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+                perform crmshift.call_writer('fill', of_mapping, keys);
+                if before = '' and current_setting('crmshift.noted', true) = 'yes' then
+                    perform crmshift.settle();
+                end if;
+                perform set_config('crmshift.depth', before, true);
+            else
+                perform crmshift.sync_keys(of_mapping, keys);
+            end if;
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and first then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);
+        end if;
+        if n > 1 then
+            queued := crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i <= n / 2), verb)
+                    + crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i > n / 2), verb);
+        end if;
+    end if;
+    if queued is null then
+        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+        select of_mapping, k, 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+          from jsonb_array_elements(keys) as k;
+        queued := n;
+    end if;
+    if first then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    return queued;
+end
+$$;
+
+-- Name: FUNCTION sync_or_queue(of_mapping text, keys jsonb, verb text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text) IS 'Sync keys of one mapping; those that fail are queued. Returns how many were queued.';
+
+-- Name: sync_rows(text[], jsonb[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Bring keys of several mappings, given parents first, up to date, whatever the state of either side: rows are written
+-- parents first and removed children first. Raises when it cannot.
+declare
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+begin
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    for i in 1 .. cardinality(of_mappings) loop
+        perform crmshift.lock_sources(of_mappings[i], keys[i]);
+        perform crmshift.ensure_parents(of_mappings[i], keys[i]);
+        perform crmshift.call_writer('sync', of_mappings[i], keys[i]);
+    end loop;
+    for i in reverse cardinality(of_mappings) .. 1 loop
+        perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
+    end loop;
+    if before = '' and current_setting('crmshift.noted', true) = 'yes' then
+        perform crmshift.settle();
+    end if;
+    perform set_config('crmshift.depth', before, true);
+end
+$$;
+
+-- Name: FUNCTION sync_rows(of_mappings text[], keys jsonb[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[]) IS 'Bring keys of several mappings, given parents first, up to date. Raises when it cannot.';
+
+-- Name: tg_appointments(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_appointments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- After a statement on public.appointments: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    k1 bigint[]; k2 uuid[];
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.appointments' then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select array_agg(id), array_agg(contact_id) into k1, k2 from (select distinct id, contact_id from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select array_agg(id), array_agg(contact_id) into k1, k2 from (select distinct id, contact_id from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select array_agg(id), array_agg(contact_id) into k1, k2 from (
+            select distinct id, contact_id from (
+                (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was)
+                union all
+                (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate('to_target');
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('lead_appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.sync_from_appointments(k1, k2) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes('public.appointments', array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes('public.appointments', null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes('public.appointments', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$$;
+
+-- Name: tg_contact_custom_fields(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- After a statement on public.contact_custom_fields: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    k1 uuid[]; k2 uuid[];
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.contact_custom_fields' then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select array_agg(contact_id), array_agg(field_id) into k1, k2 from (select distinct contact_id, field_id from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select array_agg(contact_id), array_agg(field_id) into k1, k2 from (select distinct contact_id, field_id from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select array_agg(contact_id), array_agg(field_id) into k1, k2 from (
+            select distinct contact_id, field_id from (
+                (select contact_id, created_at, field_id, value from changed except all select contact_id, created_at, field_id, value from was)
+                union all
+                (select contact_id, created_at, field_id, value from was except all select contact_id, created_at, field_id, value from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate('to_target');
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customer_custom_fields', jsonb_build_object('customer_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.sync_from_contact_custom_fields(k1, k2) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes('public.contact_custom_fields', array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes('public.contact_custom_fields', null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes('public.contact_custom_fields', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$$;
+
+-- Name: tg_contacts(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_contacts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- After a statement on public.contacts: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    k1 uuid[];
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.contacts' then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select array_agg(id) into k1 from (select distinct id from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select array_agg(id) into k1 from (select distinct id from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select array_agg(id) into k1 from (
+            select distinct id from (
+                (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was)
+                union all
+                (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate('to_target');
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', (k1)[i])), ('leads', jsonb_build_object('customer_id', (k1)[i]))) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.sync_from_contacts(k1) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes('public.contacts', array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes('public.contacts', null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes('public.contacts', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$$;
+
+-- Name: tg_customer_custom_fields(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_customer_custom_fields() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- After a statement on public.customer_custom_fields: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    k1 uuid[]; k2 uuid[];
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.customer_custom_fields' then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select array_agg(customer_id), array_agg(field_id) into k1, k2 from (select distinct customer_id, field_id from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select array_agg(customer_id), array_agg(field_id) into k1, k2 from (select distinct customer_id, field_id from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select array_agg(customer_id), array_agg(field_id) into k1, k2 from (
+            select distinct customer_id, field_id from (
+                (select created_at, customer_id, field_id, value from changed except all select created_at, customer_id, field_id, value from was)
+                union all
+                (select created_at, customer_id, field_id, value from was except all select created_at, customer_id, field_id, value from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate('to_legacy');
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customer_custom_fields', jsonb_build_object('customer_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.sync_from_customer_custom_fields(k1, k2) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes('public.customer_custom_fields', array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes('public.customer_custom_fields', null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes('public.customer_custom_fields', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$$;
+
+-- Name: tg_customers(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_customers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- After a statement on public.customers: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    k1 uuid[];
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.customers' then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select array_agg(cst_id) into k1 from (select distinct cst_id from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select array_agg(cst_id) into k1 from (select distinct cst_id from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select array_agg(cst_id) into k1 from (
+            select distinct cst_id from (
+                (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was)
+                union all
+                (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate('to_legacy');
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', (k1)[i]))) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.sync_from_customers(k1) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes('public.customers', array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes('public.customers', null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes('public.customers', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$$;
+
+-- Name: tg_lead_appointments(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_lead_appointments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- After a statement on public.lead_appointments: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    k1 bigint[];
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.lead_appointments' then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select array_agg(id) into k1 from (select distinct id from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select array_agg(id) into k1 from (select distinct id from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select array_agg(id) into k1 from (
+            select distinct id from (
+                (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was)
+                union all
+                (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate('to_legacy');
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('lead_appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.sync_from_lead_appointments(k1) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes('public.lead_appointments', array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes('public.lead_appointments', null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes('public.lead_appointments', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$$;
+
+-- Name: tg_leads(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_leads() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- After a statement on public.leads: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    k1 uuid[];
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.leads' then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select array_agg(customer_id) into k1 from (select distinct customer_id from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select array_agg(customer_id) into k1 from (select distinct customer_id from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select array_agg(customer_id) into k1 from (
+            select distinct customer_id from (
+                (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was)
+                union all
+                (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate('to_legacy');
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('leads', jsonb_build_object('customer_id', (k1)[i]))) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.sync_from_leads(k1) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes('public.leads', array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes('public.leads', null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes('public.leads', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$$;
+
+-- Name: trigger_statements(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.trigger_statements(source jsonb) RETURNS TABLE(ordinal integer, object text, statement text)
+    LANGUAGE sql STABLE
+    AS $_$
+with s as (
+    select (select string_agg(quote_ident(p), '.') from unnest(parse_ident(j ->> 'source')) as p) as source,
+           (parse_ident(j ->> 'source'))[1] as schema,
+           (parse_ident(j ->> 'source'))[2] as name,
+           j ->> 'direction' as direction,
+           j ->> 'lock_timeout' as lock_timeout,
+           array(select jsonb_array_elements_text(j -> 'keys')) as keys,
+           array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
+           array(select jsonb_array_elements_text(j -> 'reads')) as reads,
+           j -> 'feeds' as feeds,
+           j -> 'own' as own
+      from (select $1) as given (j)
+), k as (
+    select string_agg(format('%I %s[]', 'of_' || c, s.key_types[i]), ', ' order by i) as parameters,
+           string_agg(format('%s %s[]', 'k' || i, s.key_types[i]), '; ' order by i) as declared,
+           string_agg('k' || i, ', ' order by i) as variables,
+           string_agg(format('array_agg(%I)', c), ', ' order by i) as collected,
+           string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('$%s[:half]', i), ', ' order by i) as first_half,
+           string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half,
+           string_agg(format('%L, coalesce(w.%2$I, n.%2$I)', c, c), ', ' order by i) as named
+      from s, unnest(s.keys) with ordinality as u (c, i)
+), r as (
+    select string_agg(quote_ident(c), ', ' order by c) as reads from s, unnest(s.reads) as c
+), f as (
+    select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare,
+           (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
+           (select string_agg(format('%L, (k%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
+              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
+                   with ordinality as a (key, c, o)) as named_k,
+           (select string_agg(format('%L, ($%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
+              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
+                   with ordinality as a (key, c, o)) as named_i
+      from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
+), own as (
+    -- the mappings that say what this very table should hold
+    select string_agg(format('(%L, jsonb_build_object(%s))', x ->> 'mapping',
+                             (select string_agg(format('%L, (k%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
+                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ', ' order by x ->> 'mapping') as noted,
+           string_agg(format('q.mapping = %L and q.key = jsonb_build_object(%s)', x ->> 'mapping',
+                             (select string_agg(format('%L, ($%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
+                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ' or ' order by x ->> 'mapping') as queued
+      from s, jsonb_array_elements(s.own) as x
+), calls as (
+    select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
+                           else coalesce('            perform ' || prepare || '(' || arguments || E');\n', '')
+                                || format('            expected_%s := crmshift.%I(%s);', i, 'sync_' || mapping, arguments) end,
+                      E'\n' order by i) as writes,
+           string_agg(format(E'            if expected_%1$s < cardinality($1) then\n                perform crmshift.%2$I(%3$s);\n            end if;',
+                             i, 'remove_' || mapping, arguments),
+                      E'\n' order by i desc) filter (where mode = 'sync') as removals,
+           string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
+           string_agg(format('(%L, jsonb_build_object(%s), %L)', mapping, named_i, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
+           string_agg(format('(%L, jsonb_build_object(%s))', mapping, named_k), ', ' order by i) filter (where mode = 'sync') as noted
+      from f
+)
+select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+language plpgsql
+as $sync$
+-- Bring everything up to date that reads these rows of %3$s. A failure never reaches the caller: the batch is
+-- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+declare
+%4$s    half integer := cardinality($1) / 2;
+    -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
+    out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
+    state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+begin
+    if out_of_time is not true then
+        begin
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+%5$s
+%6$s
+            -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
+            -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
+            if exists (select from crmshift.sync_queue)
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
+                            where q.reason not in ('nested', 'parent')) then
+                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+            end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle();
+            end if;
+            perform set_config('crmshift.depth', '', true);
+            return 0;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                    in_table = table_name, in_column = column_name;
+        end;
+        if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
+            perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
+            perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+        end if;
+        if half > 0 then
+            return crmshift.%1$I(%8$s) + crmshift.%1$I(%9$s);
+        end if;
+    end if;
+    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+           nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+      from generate_subscripts($1, 1) as i, lateral (values %7$s) as q (mapping, key, reason);
+    return cardinality($1);
+end
+$sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, calls.queued,
+       k.first_half, k.second_half, own.queued)
+  from s, k, calls, own
+union all
+select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, %2$I, pg_temp
+set lock_timeout = %3$L
+set plan_cache_mode = force_generic_plan
+as $trigger$
+-- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
+declare
+    depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    %5$s;
+begin
+    if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = %4$L then
+        return null;  -- our own writer's statement; it has compared what it wrote
+    end if;
+    if tg_op = 'INSERT' then
+        select %6$s into %7$s from (select distinct %8$s from changed) as x;
+    elsif tg_op = 'DELETE' then
+        select %6$s into %7$s from (select distinct %8$s from was) as x;
+    elsif tg_op = 'UPDATE' then
+        select %6$s into %7$s from (
+            select distinct %8$s from (
+                (select %9$s from changed except all select %9$s from was)
+                union all
+                (select %9$s from was except all select %9$s from changed)) as y) as x;
+    else
+        perform crmshift.after_truncate(%10$L);
+        return null;
+    end if;
+    if k1 is null then
+        return null;
+    end if;
+    if depth is not null then  -- inside a sync; settled before it ends
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %14$s) as q (mapping, key);
+        else  -- a trigger of the application wrote here: it is followed to the other side
+            insert into crmshift.sync_queue (mapping, key, reason)
+            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (mapping, key);
+        end if;
+        perform set_config('crmshift.noted', 'yes', true);
+        return null;
+    end if;
+    if crmshift.%12$I(%7$s) > 0 then
+        if tg_op = 'INSERT' then
+            perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), null);
+        elsif tg_op = 'DELETE' then
+            perform crmshift.note_changes(%13$L, null, array(select to_jsonb(w) from was as w));
+        else
+            perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+        end if;
+        perform set_config('crmshift.deadline', '', true);
+        perform crmshift.settle_held();
+    end if;
+    return null;
+end
+$trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
+       s.direction, calls.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, own.noted)
+  from s, k, r, calls, own
+union all
+select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
+after insert on %1$s referencing new table as changed
+for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
+  from s
+union all
+select 4, format('trigger crmshift_sync_update on %s', s.source), format($sql$create trigger crmshift_sync_update
+after update on %1$s referencing old table as was new table as changed
+for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
+  from s
+union all
+select 5, format('trigger crmshift_sync_delete on %s', s.source), format($sql$create trigger crmshift_sync_delete
+after delete on %1$s referencing old table as was
+for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
+  from s
+union all
+select 6, format('trigger crmshift_sync_truncate on %s', s.source), format($sql$create trigger crmshift_sync_truncate
+after truncate on %1$s
+for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
+  from s
+$_$;
+
+-- Name: FUNCTION trigger_statements(source jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.trigger_statements(source jsonb) IS 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers.';
+
+-- Name: validate_migration(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.validate_migration(workspace_uuid uuid) RETURNS TABLE(check_name text, status text, details text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+    c record;
+begin
+    if not exists (select from public.workspaces where id = workspace_uuid) then
+        raise exception 'There is no workspace %.', workspace_uuid
+            using errcode = 'SH002', hint = 'select id, name from workspaces lists them.';
+    end if;
+    return query
+    select 'contact_count_validation', case when n.contacts = n.customers then 'PASS' else 'FAIL' end,
+           format('Contacts: %s, Customers: %s', n.contacts, n.customers)
+      from (select (select count(*) from public.contacts where workspace_id = workspace_uuid) as contacts,
+                   (select count(*) from public.customers where workspace_id = workspace_uuid) as customers) as n;
+    for c in select l.name, l.title from crmshift.check_list as l where l.name <> 'counts' order by l.rank, l.name loop
+        return query
+        select c.name || '_validation', case when count(*) = 0 then 'PASS' else 'FAIL' end,
+               case when count(*) = 0 then c.title else format('%s found, first: %s %s', count(*), min(f.subject), min(f.detail)) end
+          from crmshift.run_check(c.name, workspace_uuid) as f;
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION validate_migration(workspace_uuid uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.validate_migration(workspace_uuid uuid) IS 'All checks for one workspace: check name, PASS or FAIL, details. Shows keys and columns, never values.';
+
+-- Name: appointments; Type: TABLE
+
+CREATE TABLE public.appointments (
+    id bigint NOT NULL,
+    contact_id uuid NOT NULL,
+    scheduled_at timestamp with time zone,
+    apptdate timestamp with time zone,
+    status character varying(255),
+    reminder_sent boolean
+);
+
+-- Name: TABLE appointments; Type: COMMENT
+
+COMMENT ON TABLE public.appointments IS 'An appointment with a contact; it knows nothing of leads.';
+
+-- Name: COLUMN appointments.scheduled_at; Type: COMMENT
+
+COMMENT ON COLUMN public.appointments.scheduled_at IS 'When the appointment was made.';
+
+-- Name: COLUMN appointments.apptdate; Type: COMMENT
+
+COMMENT ON COLUMN public.appointments.apptdate IS 'When it takes place.';
+
+-- Name: appointments_id_seq; Type: SEQUENCE
+
+ALTER TABLE public.appointments ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.appointments_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: lead_appointments; Type: TABLE
+
+CREATE TABLE public.lead_appointments (
+    id bigint DEFAULT nextval('public.appointments_id_seq'::regclass) NOT NULL,
+    lead_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    scheduled_at timestamp with time zone DEFAULT now(),
+    apptdate timestamp with time zone,
+    status text,
+    reminder_sent boolean
+);
+
+ALTER TABLE ONLY public.lead_appointments FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE lead_appointments; Type: COMMENT
+
+COMMENT ON TABLE public.lead_appointments IS 'An appointment about one lead.';
+
+-- Name: COLUMN lead_appointments.scheduled_at; Type: COMMENT
+
+COMMENT ON COLUMN public.lead_appointments.scheduled_at IS 'When the appointment was made.';
+
+-- Name: COLUMN lead_appointments.apptdate; Type: COMMENT
+
+COMMENT ON COLUMN public.lead_appointments.apptdate IS 'When it takes place.';
+
+-- Name: leads; Type: TABLE
+
+CREATE TABLE public.leads (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    customer_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    productid text,
+    source text,
+    sourcesubdescr text,
+    disposition text,
+    stg_id integer,
+    appointment_status text,
+    is_primary boolean DEFAULT false NOT NULL,
+    entrydate timestamp with time zone DEFAULT now(),
+    apptdate timestamp with time zone,
+    lastchangedon timestamp with time zone DEFAULT now(),
+    lastchangedby text,
+    created_at timestamp with time zone GENERATED ALWAYS AS (entrydate) STORED,
+    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchangedon) STORED
+);
+
+ALTER TABLE ONLY public.leads FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE leads; Type: COMMENT
+
+COMMENT ON TABLE public.leads IS 'One enquiry of a customer. Legacy sees only the primary one, as contacts.lead_status.';
+
+-- Name: COLUMN leads.productid; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.productid IS 'What the enquiry is about; null where unknown. Legacy does not know, so migrated leads have none.';
+
+-- Name: COLUMN leads.sourcesubdescr; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.sourcesubdescr IS 'Has no counterpart in legacy.';
+
+-- Name: COLUMN leads.disposition; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.disposition IS 'Legacy: contacts.lead_status, verbatim.';
+
+-- Name: COLUMN leads.stg_id; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.stg_id IS 'Stage of the pipeline; has no counterpart in legacy.';
+
+-- Name: COLUMN leads.appointment_status; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.appointment_status IS 'Legacy: contacts.appointment_status, verbatim. The appointments themselves are in lead_appointments.';
+
+-- Name: COLUMN leads.is_primary; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.is_primary IS 'The lead legacy sees: the migrated one, else the first. At most one for each customer; crmshift sees to it that there is one.';
+
+-- Name: COLUMN leads.entrydate; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.entrydate IS 'When the enquiry was entered; for a migrated lead, when its contact was.';
+
+-- Name: COLUMN leads.apptdate; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.apptdate IS 'Free for the application; appointments have their own table and their own dates.';
+
+-- Name: COLUMN leads.lastchangedon; Type: COMMENT
+
+COMMENT ON COLUMN public.leads.lastchangedon IS 'When the lead last changed. Legacy keeps one clock for contact and lead: the later of this and customers.lastchanged.';
+
+-- Name: appointments_expected; Type: VIEW
+
+CREATE VIEW crmshift.appointments_expected AS
+ SELECT a.id,
+    l.customer_id AS contact_id,
+    a.scheduled_at,
+    a.apptdate,
+    a.status,
+    a.reminder_sent
+   FROM (public.lead_appointments a
+     JOIN public.leads l ON (((l.id = a.lead_id) AND l.is_primary)));
+
+-- Name: VIEW appointments_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.appointments_expected IS 'What public.appointments should hold, read from public.lead_appointments.';
+
+-- Name: archive; Type: TABLE
+
+CREATE TABLE crmshift.archive (
+    id bigint NOT NULL,
+    table_name text NOT NULL,
+    key jsonb NOT NULL,
+    row_data jsonb NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+-- Name: TABLE archive; Type: COMMENT
+
+COMMENT ON TABLE crmshift.archive IS 'Rows of the target that legacy has no place for and whose owner was deleted in legacy: kept, never silently lost.';
+
+-- Name: COLUMN archive.table_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.table_name IS 'Table the row stood in.';
+
+-- Name: COLUMN archive.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.key IS 'Its primary key.';
+
+-- Name: COLUMN archive.row_data; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.row_data IS 'The whole row.';
+
+-- Name: COLUMN archive.reason; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.reason IS 'Why it was taken away.';
+
+-- Name: COLUMN archive.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.at IS 'When.';
+
+-- Name: archive_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.archive ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.archive_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: appointment_custom_fields; Type: TABLE
+
+CREATE TABLE public.appointment_custom_fields (
+    appointment_id bigint NOT NULL,
+    field_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    value text,
+    created_at timestamp with time zone DEFAULT now()
+);
+
+ALTER TABLE ONLY public.appointment_custom_fields FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE appointment_custom_fields; Type: COMMENT
+
+COMMENT ON TABLE public.appointment_custom_fields IS 'Value of a custom field for one appointment. Legacy cannot hold it.';
+
+-- Name: customers; Type: TABLE
+
+CREATE TABLE public.customers (
+    cst_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    workspace_id uuid NOT NULL,
+    firstname text,
+    lastname text,
+    email text,
+    phone1 text,
+    address1 text,
+    address2 text,
+    city text,
+    state text,
+    zip text,
+    dateadded timestamp with time zone DEFAULT now(),
+    lastchanged timestamp with time zone DEFAULT now(),
+    created_at timestamp with time zone GENERATED ALWAYS AS (dateadded) STORED,
+    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchanged) STORED
+);
+
+ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE customers; Type: COMMENT
+
+COMMENT ON TABLE public.customers IS 'A person or household of a workspace; has any number of leads. Same id as the legacy contact.';
+
+-- Name: COLUMN customers.address2; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.address2 IS 'Has no counterpart in legacy.';
+
+-- Name: COLUMN customers.dateadded; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.dateadded IS 'When legacy or the application first had it; null where legacy does not know.';
+
+-- Name: COLUMN customers.lastchanged; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.lastchanged IS 'When its own columns last changed; a change of a lead does not touch it.';
+
+-- Name: lead_custom_fields; Type: TABLE
+
+CREATE TABLE public.lead_custom_fields (
+    lead_id uuid NOT NULL,
+    field_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    value text,
+    created_at timestamp with time zone DEFAULT now()
+);
+
+ALTER TABLE ONLY public.lead_custom_fields FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE lead_custom_fields; Type: COMMENT
+
+COMMENT ON TABLE public.lead_custom_fields IS 'Value of a custom field for one lead. Legacy cannot hold it.';
+
+-- Name: beyond_legacy; Type: VIEW
+
+CREATE VIEW crmshift.beyond_legacy AS
+ WITH l AS (
+         SELECT leads.id,
+            leads.customer_id,
+            leads.workspace_id,
+            leads.productid,
+            leads.source,
+            leads.sourcesubdescr,
+            leads.disposition,
+            leads.stg_id,
+            leads.appointment_status,
+            leads.is_primary,
+            leads.entrydate,
+            leads.apptdate,
+            leads.lastchangedon,
+            leads.lastchangedby,
+            leads.created_at,
+            leads.updated_at
+           FROM public.leads
+        )
+ SELECT l.customer_id,
+    l.workspace_id,
+    'public.leads'::text AS table_name,
+    jsonb_build_object('id', l.id) AS key,
+    NULL::text AS column_name,
+    'lead that is not the primary one'::text AS what
+   FROM l
+  WHERE (NOT l.is_primary)
+UNION ALL
+ SELECT l.customer_id,
+    a.workspace_id,
+    'public.lead_appointments'::text AS table_name,
+    jsonb_build_object('id', a.id) AS key,
+    NULL::text AS column_name,
+    'appointment of a lead that is not the primary one'::text AS what
+   FROM (public.lead_appointments a
+     JOIN l ON ((l.id = a.lead_id)))
+  WHERE (NOT l.is_primary)
+UNION ALL
+ SELECT l.customer_id,
+    f.workspace_id,
+    'public.lead_custom_fields'::text AS table_name,
+    jsonb_build_object('lead_id', f.lead_id, 'field_id', f.field_id) AS key,
+    NULL::text AS column_name,
+    'custom field of a lead'::text AS what
+   FROM (public.lead_custom_fields f
+     JOIN l ON ((l.id = f.lead_id)))
+UNION ALL
+ SELECT l.customer_id,
+    f.workspace_id,
+    'public.appointment_custom_fields'::text AS table_name,
+    jsonb_build_object('appointment_id', f.appointment_id, 'field_id', f.field_id) AS key,
+    NULL::text AS column_name,
+    'custom field of an appointment'::text AS what
+   FROM ((public.appointment_custom_fields f
+     JOIN public.lead_appointments a ON ((a.id = f.appointment_id)))
+     JOIN l ON ((l.id = a.lead_id)))
+UNION ALL
+ SELECT c.cst_id AS customer_id,
+    c.workspace_id,
+    'public.customers'::text AS table_name,
+    jsonb_build_object('cst_id', c.cst_id) AS key,
+    'address2'::text AS column_name,
+    'second line of the address'::text AS what
+   FROM public.customers c
+  WHERE (c.address2 IS NOT NULL)
+UNION ALL
+ SELECT l.customer_id,
+    l.workspace_id,
+    'public.leads'::text AS table_name,
+    jsonb_build_object('id', l.id) AS key,
+    v.column_name,
+    v.what
+   FROM ((l
+     JOIN public.customers c ON ((c.cst_id = l.customer_id)))
+     CROSS JOIN LATERAL ( VALUES ('productid'::text,(l.productid IS NOT NULL),'product of the primary lead'::text), ('sourcesubdescr'::text,(l.sourcesubdescr IS NOT NULL),'sub-source of the primary lead'::text), ('stg_id'::text,(l.stg_id IS NOT NULL),'stage of the primary lead'::text), ('apptdate'::text,(l.apptdate IS NOT NULL),'appointment date on the primary lead'::text), ('lastchangedby'::text,(l.lastchangedby IS NOT NULL),'who last changed the primary lead'::text), ('entrydate'::text,(l.entrydate IS DISTINCT FROM c.dateadded),'entry date of the primary lead, other than the customer''s'::text)) v(column_name, beyond, what))
+  WHERE (l.is_primary AND v.beyond);
+
+-- Name: VIEW beyond_legacy; Type: COMMENT
+
+COMMENT ON VIEW crmshift.beyond_legacy IS 'Everything on the target that legacy has no place for, one row each: whole rows (column_name null) and single values.';
+
+-- Name: mapping; Type: TABLE
+
+CREATE TABLE crmshift.mapping (
+    name text NOT NULL,
+    entity text NOT NULL,
+    direction text NOT NULL,
+    target text NOT NULL,
+    key text[] NOT NULL,
+    key_types text[] NOT NULL,
+    only_where text,
+    conflict_where text,
+    before_remove text,
+    clock text[] DEFAULT '{}'::text[] NOT NULL,
+    "position" integer NOT NULL,
+    CONSTRAINT direction_is_known CHECK ((direction = ANY (ARRAY['to_target'::text, 'to_legacy'::text]))),
+    CONSTRAINT every_key_has_a_type CHECK ((cardinality(key_types) = cardinality(key))),
+    CONSTRAINT key_is_not_empty CHECK ((cardinality(key) > 0)),
+    CONSTRAINT name_is_plain CHECK ((name ~ '^[a-z][a-z0-9_]{0,40}$'::text))
+);
+
+-- Name: TABLE mapping; Type: COMMENT
+
+COMMENT ON TABLE crmshift.mapping IS 'One row for each mapped table: the view <name>_expected says what it should hold.';
+
+-- Name: COLUMN mapping.name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.name IS 'Name of the mapping; its view is crmshift.<name>_expected.';
+
+-- Name: COLUMN mapping.entity; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.entity IS 'The mapped table pair this is one direction of: customer, lead, custom field, appointment.';
+
+-- Name: COLUMN mapping.direction; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.direction IS 'to_target: legacy to lead-centric. to_legacy: back.';
+
+-- Name: COLUMN mapping.target; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.target IS 'The table the view describes, schema-qualified.';
+
+-- Name: COLUMN mapping.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.key IS 'Columns of the table that identify a row; the view has them too.';
+
+-- Name: COLUMN mapping.key_types; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.key_types IS 'Their types, in the same order.';
+
+-- Name: COLUMN mapping.only_where; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.only_where IS 'Condition on the table, as t, that picks the rows the mapping speaks of, e.g. t.is_primary.';
+
+-- Name: COLUMN mapping.conflict_where; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.conflict_where IS 'Predicate of the unique index on the key, where that is a partial one.';
+
+-- Name: COLUMN mapping.before_remove; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.before_remove IS 'Function called with the keys that are about to be deleted, e.g. to archive what legacy cannot hold.';
+
+-- Name: COLUMN mapping.clock; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping.clock IS 'Columns that only say when a row changed: the later write''s stands, and that is no conflict.';
+
+-- Name: COLUMN mapping."position"; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.mapping."position" IS 'Rows are written in this order within a direction, and removed in the reverse order: parents first.';
+
+-- Name: check_list; Type: VIEW
+
+CREATE VIEW crmshift.check_list AS
+ SELECT ('drift_'::text || m.name) AS name,
+    'Every row and column agrees with its mapping'::text AS title,
+    m."position" AS rank
+   FROM crmshift.mapping m
+  WHERE (m.direction = 'to_target'::text)
+UNION ALL
+ SELECT substr((p.proname)::text, 7) AS name,
+    obj_description(p.oid, 'pg_proc'::name) AS title,
+    1000 AS rank
+   FROM pg_proc p
+  WHERE ((p.pronamespace = ('crmshift'::regnamespace)::oid) AND (p.proname ~~ 'check\_%'::text));
+
+-- Name: VIEW check_list; Type: COMMENT
+
+COMMENT ON VIEW crmshift.check_list IS 'Every check there is: the drift of each mapping, and each function crmshift.check_<name>.';
+
+-- Name: conflict_log; Type: TABLE
+
+CREATE TABLE crmshift.conflict_log (
+    id bigint NOT NULL,
+    mapping text NOT NULL,
+    key jsonb NOT NULL,
+    kind text NOT NULL,
+    policy text NOT NULL,
+    winner text NOT NULL,
+    losing jsonb,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT winner_is_known CHECK ((winner = ANY (ARRAY['legacy'::text, 'target'::text])))
+);
+
+-- Name: TABLE conflict_log; Type: COMMENT
+
+COMMENT ON TABLE crmshift.conflict_log IS 'Settled conflicts: what both sides wrote while they could not agree, who won, and what the other had written.';
+
+-- Name: COLUMN conflict_log.mapping; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.mapping IS 'Mapping whose write lost.';
+
+-- Name: COLUMN conflict_log.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.key IS 'Its key.';
+
+-- Name: COLUMN conflict_log.kind; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.kind IS 'Kind of conflict, by PostgreSQL 18''s names.';
+
+-- Name: COLUMN conflict_log.policy; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.policy IS 'Policy that settled it.';
+
+-- Name: COLUMN conflict_log.winner; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.winner IS 'Side whose values stand.';
+
+-- Name: COLUMN conflict_log.losing; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.losing IS 'Mapped columns of the losing write, as {column: [old, new]}; values of customers.';
+
+-- Name: COLUMN conflict_log.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.at IS 'When it was settled.';
+
+-- Name: conflict_log_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.conflict_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.conflict_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: customer_custom_fields; Type: TABLE
+
+CREATE TABLE public.customer_custom_fields (
+    customer_id uuid NOT NULL,
+    field_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    value text,
+    created_at timestamp with time zone DEFAULT now()
+);
+
+ALTER TABLE ONLY public.customer_custom_fields FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE customer_custom_fields; Type: COMMENT
+
+COMMENT ON TABLE public.customer_custom_fields IS 'Value of a custom field for a customer, whatever the lead.';
+
+-- Name: contact_custom_fields_expected; Type: VIEW
+
+CREATE VIEW crmshift.contact_custom_fields_expected AS
+ SELECT customer_id AS contact_id,
+    field_id,
+    value,
+    created_at
+   FROM public.customer_custom_fields f;
+
+-- Name: VIEW contact_custom_fields_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.contact_custom_fields_expected IS 'What public.contact_custom_fields should hold, read from public.customer_custom_fields.';
+
+-- Name: contacts_expected; Type: VIEW
+
+CREATE VIEW crmshift.contacts_expected AS
+ SELECT t.cst_id AS id,
+    t.workspace_id,
+    t.firstname,
+    t.lastname,
+    t.email,
+    t.phone1 AS phone_number,
+    t.address1 AS st_address,
+    t.city,
+    t.state,
+    t.zip,
+    l.source AS lead_source,
+    l.disposition AS lead_status,
+    l.appointment_status,
+    t.dateadded AS created_at,
+    GREATEST(t.lastchanged, l.lastchangedon) AS updated_at
+   FROM (public.customers t
+     LEFT JOIN public.leads l ON (((l.customer_id = t.cst_id) AND l.is_primary)));
+
+-- Name: VIEW contacts_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.contacts_expected IS 'What public.contacts should hold, read from public.customers and their primary public.leads.';
+
+-- Name: contact_custom_fields; Type: TABLE
+
+CREATE TABLE public.contact_custom_fields (
+    contact_id uuid NOT NULL,
+    field_id uuid NOT NULL,
+    value text,
+    created_at timestamp with time zone DEFAULT now()
+);
+
+-- Name: TABLE contact_custom_fields; Type: COMMENT
+
+COMMENT ON TABLE public.contact_custom_fields IS 'Value of a custom field for a contact.';
+
+-- Name: contacts; Type: TABLE
+
+CREATE TABLE public.contacts (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    workspace_id uuid NOT NULL,
+    firstname character varying(255),
+    lastname character varying(255),
+    email character varying(255),
+    phone_number character varying(255),
+    st_address text,
+    city character varying(255),
+    state character varying(255),
+    zip character varying(255),
+    lead_source character varying(255),
+    lead_status character varying(255),
+    appointment_status character varying(255),
+    created_at timestamp with time zone DEFAULT now(),
+    updated_at timestamp with time zone DEFAULT now()
+);
+
+-- Name: TABLE contacts; Type: COMMENT
+
+COMMENT ON TABLE public.contacts IS 'A person, with the one lead and the one appointment status this model can hold.';
+
+-- Name: customer_custom_fields_expected; Type: VIEW
+
+CREATE VIEW crmshift.customer_custom_fields_expected AS
+ SELECT f.contact_id AS customer_id,
+    f.field_id,
+    c.workspace_id,
+    f.value,
+    f.created_at
+   FROM (public.contact_custom_fields f
+     JOIN public.contacts c ON ((c.id = f.contact_id)));
+
+-- Name: VIEW customer_custom_fields_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.customer_custom_fields_expected IS 'What public.customer_custom_fields should hold, read from public.contact_custom_fields.';
+
+-- Name: customers_expected; Type: VIEW
+
+CREATE VIEW crmshift.customers_expected AS
+ SELECT c.id AS cst_id,
+    c.workspace_id,
+    (c.firstname)::text AS firstname,
+    (c.lastname)::text AS lastname,
+    (c.email)::text AS email,
+    (c.phone_number)::text AS phone1,
+    c.st_address AS address1,
+    (c.city)::text AS city,
+    (c.state)::text AS state,
+    (c.zip)::text AS zip,
+    c.created_at AS dateadded,
+    c.updated_at AS lastchanged,
+        CASE
+            WHEN ((l.id IS NULL) OR (c.updated_at IS NULL)) THEN (NOT (t.lastchanged IS DISTINCT FROM c.updated_at))
+            ELSE COALESCE((t.lastchanged <= c.updated_at), true)
+        END AS lastchanged_agrees
+   FROM ((public.contacts c
+     LEFT JOIN public.customers t ON ((t.cst_id = c.id)))
+     LEFT JOIN public.leads l ON (((l.customer_id = c.id) AND l.is_primary)));
+
+-- Name: VIEW customers_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.customers_expected IS 'What public.customers should hold, read from public.contacts.';
+
+-- Name: feed; Type: TABLE
+
+CREATE TABLE crmshift.feed (
+    mapping text NOT NULL,
+    source text NOT NULL,
+    key text[] NOT NULL,
+    mode text NOT NULL,
+    prepare text,
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['sync'::text, 'fill'::text])))
+);
+
+-- Name: TABLE feed; Type: COMMENT
+
+COMMENT ON TABLE crmshift.feed IS 'Which tables a mapping reads, so that a write there reaches it.';
+
+-- Name: COLUMN feed.source; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.feed.source IS 'Table whose writes matter, schema-qualified.';
+
+-- Name: COLUMN feed.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.feed.key IS 'Columns of the source that give the key of the mapping, in its order.';
+
+-- Name: COLUMN feed.mode; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.feed.mode IS 'sync: the row is written anew. fill: it is only made sure to exist, as the parent of something else.';
+
+-- Name: COLUMN feed.prepare; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.feed.prepare IS 'Function called with the keys before the row is written, e.g. to choose a primary lead.';
+
+-- Name: lead_appointments_expected; Type: VIEW
+
+CREATE VIEW crmshift.lead_appointments_expected AS
+ SELECT a.id,
+    l.id AS lead_id,
+    l.workspace_id,
+    a.scheduled_at,
+    a.apptdate,
+    (a.status)::text AS status,
+    a.reminder_sent
+   FROM (public.appointments a
+     JOIN public.leads l ON (((l.customer_id = a.contact_id) AND l.is_primary)));
+
+-- Name: VIEW lead_appointments_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.lead_appointments_expected IS 'What public.lead_appointments should hold for primary leads, read from public.appointments.';
+
+-- Name: leads_expected; Type: VIEW
+
+CREATE VIEW crmshift.leads_expected AS
+ SELECT c.id AS customer_id,
+    c.workspace_id,
+    true AS is_primary,
+    (c.lead_source)::text AS source,
+    (c.lead_status)::text AS disposition,
+    (c.appointment_status)::text AS appointment_status,
+        CASE
+            WHEN (l.id IS NULL) THEN c.created_at
+            ELSE l.entrydate
+        END AS entrydate,
+    c.updated_at AS lastchangedon,
+    (NOT (GREATEST(t.lastchanged, l.lastchangedon) IS DISTINCT FROM c.updated_at)) AS lastchangedon_agrees
+   FROM ((public.contacts c
+     LEFT JOIN public.leads l ON (((l.customer_id = c.id) AND l.is_primary)))
+     LEFT JOIN public.customers t ON ((t.cst_id = c.id)))
+  WHERE ((l.id IS NOT NULL) OR (c.lead_source IS NOT NULL) OR (c.lead_status IS NOT NULL) OR (c.appointment_status IS NOT NULL) OR (EXISTS ( SELECT
+           FROM public.appointments a
+          WHERE (a.contact_id = c.id))));
+
+-- Name: VIEW leads_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.leads_expected IS 'What the primary rows of public.leads should hold, read from public.contacts.';
+
+-- Name: mapping_reads; Type: VIEW
+
+CREATE VIEW crmshift.mapping_reads AS
+ SELECT m.name AS mapping,
+    format('%s.%s'::text, n.nspname, c.relname) AS source,
+    (a.attname)::text AS column_name
+   FROM (((((crmshift.mapping m
+     JOIN pg_rewrite r ON ((r.ev_class = (to_regclass(format('crmshift.%I'::text, (m.name || '_expected'::text))))::oid)))
+     JOIN pg_depend d ON (((d.classid = ('pg_rewrite'::regclass)::oid) AND (d.objid = r.oid) AND (d.refclassid = ('pg_class'::regclass)::oid) AND (d.refobjsubid > 0))))
+     JOIN pg_class c ON ((c.oid = d.refobjid)))
+     JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+     JOIN pg_attribute a ON (((a.attrelid = d.refobjid) AND (a.attnum = d.refobjsubid))))
+  WHERE (c.oid <> r.ev_class)
+  GROUP BY m.name, (format('%s.%s'::text, n.nspname, c.relname)), ((a.attname)::text);
+
+-- Name: VIEW mapping_reads; Type: COMMENT
+
+COMMENT ON VIEW crmshift.mapping_reads IS 'Columns each mapping view reads.';
+
+-- Name: sync_queue; Type: TABLE
+
+CREATE TABLE crmshift.sync_queue (
+    id bigint NOT NULL,
+    mapping text NOT NULL,
+    key jsonb NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    sqlstate text,
+    message text,
+    constraint_name text,
+    table_name text,
+    column_name text,
+    changed jsonb,
+    attempts integer DEFAULT 0 NOT NULL,
+    CONSTRAINT reason_is_known CHECK ((reason = ANY (ARRAY['failed'::text, 'parent'::text, 'held'::text, 'nested'::text, 'not_converged'::text])))
+);
+
+-- Name: TABLE sync_queue; Type: COMMENT
+
+COMMENT ON TABLE crmshift.sync_queue IS 'Keys whose sync is outstanding. Every row of a mapped table agrees with its mapping, or its key stands here. Append-only for writers, so that queueing never waits.';
+
+-- Name: COLUMN sync_queue.mapping; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.mapping IS 'The mapping that could not be brought up to date.';
+
+-- Name: COLUMN sync_queue.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.key IS 'Its key, by column name.';
+
+-- Name: COLUMN sync_queue.reason; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.reason IS 'failed: an error, see sqlstate. parent: a row that depends on this one failed, and this one may be what was lacking. held: the other side has a queued write of the same row, which must not be overwritten unseen. nested: noted by a trigger inside a sync and settled before it ends. not_converged: two triggers keep rewriting each other.';
+
+-- Name: COLUMN sync_queue.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.at IS 'Wall clock when the key was queued; orders the writes of one key.';
+
+-- Name: COLUMN sync_queue.txid; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.txid IS 'Transaction that queued it.';
+
+-- Name: COLUMN sync_queue.sqlstate; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.sqlstate IS 'Why. Class 40, 53 and 55 pass by themselves; 22, 23 and 42 wait for a person.';
+
+-- Name: COLUMN sync_queue.message; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.message IS 'Message of the error; may contain values of customers, so it is shown only on request.';
+
+-- Name: COLUMN sync_queue.constraint_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.constraint_name IS 'Constraint that was violated, if any.';
+
+-- Name: COLUMN sync_queue.table_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.table_name IS 'Table the error speaks of, if any.';
+
+-- Name: COLUMN sync_queue.column_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.column_name IS 'Column the error speaks of, if any.';
+
+-- Name: COLUMN sync_queue.changed; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.changed IS 'Mapped columns the write changed, as {column: [old, new]}; values of customers, shown only on request.';
+
+-- Name: COLUMN sync_queue.attempts; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.attempts IS 'How often a drain tried.';
+
+-- Name: outstanding; Type: VIEW
+
+CREATE VIEW crmshift.outstanding AS
+ SELECT q.id,
+    q.mapping,
+    q.key,
+    m.direction AS written_to,
+    q.mapping AS mapping_of,
+    q.key AS key_of
+   FROM (crmshift.sync_queue q
+     JOIN crmshift.mapping m ON ((m.name = q.mapping)))
+UNION ALL
+ SELECT q.id,
+    q.mapping,
+    q.key,
+    m.direction AS written_to,
+    other.name AS mapping_of,
+    ( SELECT jsonb_object_agg(u.k, (q.key -> u.c)) AS jsonb_object_agg
+           FROM UNNEST(other.key, f.key) u(k, c)) AS key_of
+   FROM (((crmshift.sync_queue q
+     JOIN crmshift.mapping m ON ((m.name = q.mapping)))
+     JOIN crmshift.feed f ON (((f.source = m.target) AND (f.mode = 'sync'::text))))
+     JOIN crmshift.mapping other ON ((other.name = f.mapping)));
+
+-- Name: VIEW outstanding; Type: COMMENT
+
+COMMENT ON VIEW crmshift.outstanding IS 'Every row, of either side, that need not agree because a key of the sync queue concerns it: by mapping_of and key_of.';
+
+-- Name: queued; Type: VIEW
+
+CREATE VIEW crmshift.queued AS
+ SELECT q.id,
+    q.mapping,
+    q.key,
+    q.reason,
+    q.at,
+    q.txid,
+    q.sqlstate,
+    q.message,
+    q.constraint_name,
+    q.table_name,
+    q.column_name,
+    q.changed,
+    q.attempts,
+    o.written_to AS direction,
+    o.mapping_of AS subject,
+    o.key_of AS subject_key,
+    l."position"
+   FROM ((crmshift.sync_queue q
+     JOIN crmshift.outstanding o ON ((o.id = q.id)))
+     JOIN crmshift.mapping l ON (((l.name = o.mapping_of) AND (l.direction = 'to_legacy'::text))));
+
+-- Name: VIEW queued; Type: COMMENT
+
+COMMENT ON VIEW crmshift.queued IS 'The sync queue by what it is about: the legacy table and key whose two sides may be apart.';
+
+-- Name: step_run; Type: TABLE
+
+CREATE TABLE crmshift.step_run (
+    id bigint NOT NULL,
+    run_id uuid NOT NULL,
+    phase text NOT NULL,
+    step text NOT NULL,
+    action text NOT NULL,
+    event text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    duration interval,
+    checksum text,
+    statements text[],
+    undo text[],
+    sqlstate text,
+    message text,
+    hint text,
+    actor text DEFAULT SESSION_USER NOT NULL,
+    application text DEFAULT current_setting('application_name'::text) NOT NULL,
+    version text NOT NULL,
+    CONSTRAINT action_is_known CHECK ((action = ANY (ARRAY['apply'::text, 'undo'::text]))),
+    CONSTRAINT event_is_known CHECK ((event = ANY (ARRAY['started'::text, 'finished'::text, 'failed'::text]))),
+    CONSTRAINT failure_has_a_message CHECK (((event = 'failed'::text) = (message IS NOT NULL)))
+);
+
+-- Name: TABLE step_run; Type: COMMENT
+
+COMMENT ON TABLE crmshift.step_run IS 'Ledger, append-only: one row for each thing that happened to a step. The current state is the view step_state.';
+
+-- Name: COLUMN step_run.run_id; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.run_id IS 'One invocation of crmshift.';
+
+-- Name: COLUMN step_run.phase; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.phase IS 'Phase of the plan the step belongs to.';
+
+-- Name: COLUMN step_run.step; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.step IS 'Name of the step in the plan.';
+
+-- Name: COLUMN step_run.action; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.action IS 'apply: carried out. undo: taken back.';
+
+-- Name: COLUMN step_run.event; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.event IS 'started: a step of many transactions began. finished: committed together with the change it records. failed: rolled back.';
+
+-- Name: COLUMN step_run.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.at IS 'Wall clock when the row was written.';
+
+-- Name: COLUMN step_run.duration; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.duration IS 'How long the step took; null where it only started.';
+
+-- Name: COLUMN step_run.checksum; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.checksum IS 'SHA-256 of the statements, as plan printed them.';
+
+-- Name: COLUMN step_run.statements; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.statements IS 'The statements that were executed, in order.';
+
+-- Name: COLUMN step_run.undo; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.undo IS 'The statements that take it back, as they stood when it was applied; rollback executes these.';
+
+-- Name: COLUMN step_run.sqlstate; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.sqlstate IS 'SQLSTATE of the failure.';
+
+-- Name: COLUMN step_run.message; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.message IS 'What went wrong, without values of customers.';
+
+-- Name: COLUMN step_run.hint; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.hint IS 'What to do about it.';
+
+-- Name: COLUMN step_run.actor; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.actor IS 'Database role that ran it.';
+
+-- Name: COLUMN step_run.application; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.application IS 'application_name of the session.';
+
+-- Name: COLUMN step_run.version; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.step_run.version IS 'Version of crmshift.';
+
+-- Name: step_run_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.step_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.step_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: step_state; Type: VIEW
+
+CREATE VIEW crmshift.step_state AS
+ SELECT DISTINCT ON (phase, step) phase,
+    step,
+        CASE
+            WHEN ((action = 'apply'::text) AND (event = 'finished'::text)) THEN 'applied'::text
+            WHEN ((action = 'apply'::text) AND (event = 'started'::text)) THEN 'running'::text
+            WHEN ((action = 'apply'::text) AND (event = 'failed'::text)) THEN 'failed'::text
+            WHEN ((action = 'undo'::text) AND (event = 'finished'::text)) THEN 'pending'::text
+            ELSE 'undo failed'::text
+        END AS state,
+    checksum,
+    at,
+    run_id
+   FROM crmshift.step_run
+  ORDER BY phase, step, id DESC;
+
+-- Name: VIEW step_state; Type: COMMENT
+
+COMMENT ON VIEW crmshift.step_state IS 'Where each step stands: applied, running (or interrupted), failed, pending (undone), undo failed.';
+
+-- Name: sync_queue_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.sync_queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.sync_queue_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: validation_run; Type: TABLE
+
+CREATE TABLE crmshift.validation_run (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    workspace_id uuid,
+    clean boolean NOT NULL,
+    findings jsonb NOT NULL,
+    duration interval NOT NULL,
+    actor text DEFAULT SESSION_USER NOT NULL
+);
+
+-- Name: TABLE validation_run; Type: COMMENT
+
+COMMENT ON TABLE crmshift.validation_run IS 'Each run of crmshift validate and what it found.';
+
+-- Name: COLUMN validation_run.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.at IS 'When it ended.';
+
+-- Name: COLUMN validation_run.workspace_id; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.workspace_id IS 'The workspace it was restricted to; null for all.';
+
+-- Name: COLUMN validation_run.clean; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.clean IS 'Whether every check passed.';
+
+-- Name: COLUMN validation_run.findings; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.findings IS 'Number of findings by check; zero where it passed.';
+
+-- Name: COLUMN validation_run.duration; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.duration IS 'How long it took.';
+
+-- Name: COLUMN validation_run.actor; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.actor IS 'Database role that ran it.';
+
+-- Name: validation_run_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.validation_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.validation_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: custom_fields; Type: TABLE
+
+CREATE TABLE public.custom_fields (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    field_type text DEFAULT 'text'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now()
+);
+
+-- Name: TABLE custom_fields; Type: COMMENT
+
+COMMENT ON TABLE public.custom_fields IS 'Definition of a custom field of a workspace.';
+
+-- Name: workspaces; Type: TABLE
+
+CREATE TABLE public.workspaces (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now()
+);
+
+-- Name: TABLE workspaces; Type: COMMENT
+
+COMMENT ON TABLE public.workspaces IS 'A tenant: one company, with its own contacts and fields.';
+
+-- Name: archive archive_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.archive
+    ADD CONSTRAINT archive_pkey PRIMARY KEY (id);
+
+-- Name: backfill backfill_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.backfill
+    ADD CONSTRAINT backfill_pkey PRIMARY KEY (source);
+
+-- Name: conflict_log conflict_log_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.conflict_log
+    ADD CONSTRAINT conflict_log_pkey PRIMARY KEY (id);
+
+-- Name: feed feed_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (mapping, source);
+
+-- Name: mapping mapping_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.mapping
+    ADD CONSTRAINT mapping_pkey PRIMARY KEY (name);
+
+-- Name: mapping position_is_unique; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.mapping
+    ADD CONSTRAINT position_is_unique UNIQUE (direction, "position");
+
+-- Name: step_run step_run_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.step_run
+    ADD CONSTRAINT step_run_pkey PRIMARY KEY (id);
+
+-- Name: sync_queue sync_queue_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.sync_queue
+    ADD CONSTRAINT sync_queue_pkey PRIMARY KEY (id);
+
+-- Name: validation_run validation_run_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.validation_run
+    ADD CONSTRAINT validation_run_pkey PRIMARY KEY (id);
+
+-- Name: appointment_custom_fields appointment_custom_fields_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.appointment_custom_fields
+    ADD CONSTRAINT appointment_custom_fields_pkey PRIMARY KEY (appointment_id, field_id);
+
+-- Name: lead_appointments appointment_is_known_by_workspace; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.lead_appointments
+    ADD CONSTRAINT appointment_is_known_by_workspace UNIQUE (workspace_id, id);
+
+-- Name: appointments appointments_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_pkey PRIMARY KEY (id);
+
+-- Name: contact_custom_fields contact_custom_fields_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.contact_custom_fields
+    ADD CONSTRAINT contact_custom_fields_pkey PRIMARY KEY (contact_id, field_id);
+
+-- Name: contacts contacts_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_pkey PRIMARY KEY (id);
+
+-- Name: custom_fields custom_fields_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.custom_fields
+    ADD CONSTRAINT custom_fields_pkey PRIMARY KEY (id);
+
+-- Name: customer_custom_fields customer_custom_fields_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.customer_custom_fields
+    ADD CONSTRAINT customer_custom_fields_pkey PRIMARY KEY (customer_id, field_id);
+
+-- Name: customers customer_is_known_by_workspace; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customer_is_known_by_workspace UNIQUE (workspace_id, cst_id);
+
+-- Name: customers customers_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_pkey PRIMARY KEY (cst_id);
+
+-- Name: lead_appointments lead_appointments_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.lead_appointments
+    ADD CONSTRAINT lead_appointments_pkey PRIMARY KEY (id);
+
+-- Name: lead_custom_fields lead_custom_fields_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.lead_custom_fields
+    ADD CONSTRAINT lead_custom_fields_pkey PRIMARY KEY (lead_id, field_id);
+
+-- Name: leads lead_is_known_by_workspace; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.leads
+    ADD CONSTRAINT lead_is_known_by_workspace UNIQUE (workspace_id, id);
+
+-- Name: leads leads_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.leads
+    ADD CONSTRAINT leads_pkey PRIMARY KEY (id);
+
+-- Name: workspaces workspaces_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY public.workspaces
+    ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
+
+-- Name: sync_queue_mapping_key_idx; Type: INDEX
+
+CREATE INDEX sync_queue_mapping_key_idx ON crmshift.sync_queue USING btree (mapping, key);
+
+-- Name: sync_queue_nested_idx; Type: INDEX
+
+CREATE INDEX sync_queue_nested_idx ON crmshift.sync_queue USING btree (txid) WHERE (reason = 'nested'::text);
+
+-- Name: appointment_custom_fields_appointment_idx; Type: INDEX
+
+CREATE INDEX appointment_custom_fields_appointment_idx ON public.appointment_custom_fields USING btree (workspace_id, appointment_id);
+
+-- Name: appointment_custom_fields_field_idx; Type: INDEX
+
+CREATE INDEX appointment_custom_fields_field_idx ON public.appointment_custom_fields USING btree (workspace_id, field_id);
+
+-- Name: appointments_contact_id_idx; Type: INDEX
+
+CREATE INDEX appointments_contact_id_idx ON public.appointments USING btree (contact_id);
+
+-- Name: contacts_email_idx; Type: INDEX
+
+CREATE INDEX contacts_email_idx ON public.contacts USING btree (lower((email)::text));
+
+-- Name: contacts_workspace_id_idx; Type: INDEX
+
+CREATE INDEX contacts_workspace_id_idx ON public.contacts USING btree (workspace_id);
+
+-- Name: customer_custom_fields_customer_idx; Type: INDEX
+
+CREATE INDEX customer_custom_fields_customer_idx ON public.customer_custom_fields USING btree (workspace_id, customer_id);
+
+-- Name: customer_custom_fields_field_idx; Type: INDEX
+
+CREATE INDEX customer_custom_fields_field_idx ON public.customer_custom_fields USING btree (workspace_id, field_id);
+
+-- Name: customer_has_one_primary_lead; Type: INDEX
+
+CREATE UNIQUE INDEX customer_has_one_primary_lead ON public.leads USING btree (customer_id) WHERE is_primary;
+
+-- Name: customers_email_idx; Type: INDEX
+
+CREATE INDEX customers_email_idx ON public.customers USING btree (workspace_id, lower(email));
+
+-- Name: customers_phone1_idx; Type: INDEX
+
+CREATE INDEX customers_phone1_idx ON public.customers USING btree (workspace_id, phone1);
+
+-- Name: lead_appointments_apptdate_idx; Type: INDEX
+
+CREATE INDEX lead_appointments_apptdate_idx ON public.lead_appointments USING btree (workspace_id, apptdate);
+
+-- Name: lead_appointments_lead_idx; Type: INDEX
+
+CREATE INDEX lead_appointments_lead_idx ON public.lead_appointments USING btree (workspace_id, lead_id);
+
+-- Name: lead_custom_fields_field_idx; Type: INDEX
+
+CREATE INDEX lead_custom_fields_field_idx ON public.lead_custom_fields USING btree (workspace_id, field_id);
+
+-- Name: lead_custom_fields_lead_idx; Type: INDEX
+
+CREATE INDEX lead_custom_fields_lead_idx ON public.lead_custom_fields USING btree (workspace_id, lead_id);
+
+-- Name: leads_customer_id_idx; Type: INDEX
+
+CREATE INDEX leads_customer_id_idx ON public.leads USING btree (workspace_id, customer_id);
+
+-- Name: leads_disposition_idx; Type: INDEX
+
+CREATE INDEX leads_disposition_idx ON public.leads USING btree (workspace_id, disposition);
+
+-- Name: leads_stage_idx; Type: INDEX
+
+CREATE INDEX leads_stage_idx ON public.leads USING btree (workspace_id, stg_id) WHERE (stg_id IS NOT NULL);
+
+-- Name: appointments crmshift_sync_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_delete AFTER DELETE ON public.appointments REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_appointments();
+
+-- Name: contact_custom_fields crmshift_sync_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_delete AFTER DELETE ON public.contact_custom_fields REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contact_custom_fields();
+
+-- Name: contacts crmshift_sync_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_delete AFTER DELETE ON public.contacts REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contacts();
+
+-- Name: customer_custom_fields crmshift_sync_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_delete AFTER DELETE ON public.customer_custom_fields REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customer_custom_fields();
+
+-- Name: customers crmshift_sync_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_delete AFTER DELETE ON public.customers REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customers();
+
+-- Name: lead_appointments crmshift_sync_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_delete AFTER DELETE ON public.lead_appointments REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_lead_appointments();
+
+-- Name: leads crmshift_sync_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_delete AFTER DELETE ON public.leads REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_leads();
+
+-- Name: appointments crmshift_sync_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_insert AFTER INSERT ON public.appointments REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_appointments();
+
+-- Name: contact_custom_fields crmshift_sync_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_insert AFTER INSERT ON public.contact_custom_fields REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contact_custom_fields();
+
+-- Name: contacts crmshift_sync_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_insert AFTER INSERT ON public.contacts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contacts();
+
+-- Name: customer_custom_fields crmshift_sync_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_insert AFTER INSERT ON public.customer_custom_fields REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customer_custom_fields();
+
+-- Name: customers crmshift_sync_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_insert AFTER INSERT ON public.customers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customers();
+
+-- Name: lead_appointments crmshift_sync_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_insert AFTER INSERT ON public.lead_appointments REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_lead_appointments();
+
+-- Name: leads crmshift_sync_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_insert AFTER INSERT ON public.leads REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_leads();
+
+-- Name: appointments crmshift_sync_truncate; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_truncate AFTER TRUNCATE ON public.appointments FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_appointments();
+
+-- Name: contact_custom_fields crmshift_sync_truncate; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_truncate AFTER TRUNCATE ON public.contact_custom_fields FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contact_custom_fields();
+
+-- Name: contacts crmshift_sync_truncate; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_truncate AFTER TRUNCATE ON public.contacts FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contacts();
+
+-- Name: customer_custom_fields crmshift_sync_truncate; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_truncate AFTER TRUNCATE ON public.customer_custom_fields FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customer_custom_fields();
+
+-- Name: customers crmshift_sync_truncate; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_truncate AFTER TRUNCATE ON public.customers FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customers();
+
+-- Name: lead_appointments crmshift_sync_truncate; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_truncate AFTER TRUNCATE ON public.lead_appointments FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_lead_appointments();
+
+-- Name: leads crmshift_sync_truncate; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_truncate AFTER TRUNCATE ON public.leads FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_leads();
+
+-- Name: appointments crmshift_sync_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.appointments REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_appointments();
+
+-- Name: contact_custom_fields crmshift_sync_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.contact_custom_fields REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contact_custom_fields();
+
+-- Name: contacts crmshift_sync_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.contacts REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_contacts();
+
+-- Name: customer_custom_fields crmshift_sync_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.customer_custom_fields REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customer_custom_fields();
+
+-- Name: customers crmshift_sync_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.customers REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_customers();
+
+-- Name: lead_appointments crmshift_sync_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.lead_appointments REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_lead_appointments();
+
+-- Name: leads crmshift_sync_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.leads REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_leads();
+
+-- Name: feed feed_mapping_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.feed
+    ADD CONSTRAINT feed_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
+
+-- Name: sync_queue sync_queue_mapping_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.sync_queue
+    ADD CONSTRAINT sync_queue_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
+
+-- Name: lead_appointments appointment_belongs_to_lead_of_its_workspace; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.lead_appointments
+    ADD CONSTRAINT appointment_belongs_to_lead_of_its_workspace FOREIGN KEY (workspace_id, lead_id) REFERENCES public.leads(workspace_id, id) ON UPDATE CASCADE ON DELETE CASCADE;
+
+-- Name: appointments appointments_contact_id_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES public.contacts(id) ON DELETE CASCADE;
+
+-- Name: contact_custom_fields contact_custom_fields_contact_id_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.contact_custom_fields
+    ADD CONSTRAINT contact_custom_fields_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES public.contacts(id) ON DELETE CASCADE;
+
+-- Name: contact_custom_fields contact_custom_fields_field_id_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.contact_custom_fields
+    ADD CONSTRAINT contact_custom_fields_field_id_fkey FOREIGN KEY (field_id) REFERENCES public.custom_fields(id) ON DELETE CASCADE;
+
+-- Name: contacts contacts_workspace_id_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+-- Name: custom_fields custom_fields_workspace_id_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.custom_fields
+    ADD CONSTRAINT custom_fields_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+-- Name: customers customer_belongs_to_workspace; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customer_belongs_to_workspace FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+-- Name: customer_custom_fields customer_field_is_defined; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.customer_custom_fields
+    ADD CONSTRAINT customer_field_is_defined FOREIGN KEY (field_id) REFERENCES public.custom_fields(id);
+
+-- Name: appointment_custom_fields field_belongs_to_appointment_of_its_workspace; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.appointment_custom_fields
+    ADD CONSTRAINT field_belongs_to_appointment_of_its_workspace FOREIGN KEY (workspace_id, appointment_id) REFERENCES public.lead_appointments(workspace_id, id) ON UPDATE CASCADE;
+
+-- Name: customer_custom_fields field_belongs_to_customer_of_its_workspace; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.customer_custom_fields
+    ADD CONSTRAINT field_belongs_to_customer_of_its_workspace FOREIGN KEY (workspace_id, customer_id) REFERENCES public.customers(workspace_id, cst_id) ON UPDATE CASCADE ON DELETE CASCADE;
+
+-- Name: lead_custom_fields field_belongs_to_lead_of_its_workspace; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.lead_custom_fields
+    ADD CONSTRAINT field_belongs_to_lead_of_its_workspace FOREIGN KEY (workspace_id, lead_id) REFERENCES public.leads(workspace_id, id) ON UPDATE CASCADE;
+
+-- Name: leads lead_belongs_to_customer_of_its_workspace; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY public.leads
+    ADD CONSTRAINT lead_belongs_to_customer_of_its_workspace FOREIGN KEY (workspace_id, customer_id) REFERENCES public.customers(workspace_id, cst_id) ON UPDATE CASCADE;
+
+-- Name: appointment_custom_fields; Type: ROW SECURITY
+
+ALTER TABLE public.appointment_custom_fields ENABLE ROW LEVEL SECURITY;
+
+-- Name: appointment_custom_fields appointment_custom_fields_of_owner; Type: POLICY
+
+CREATE POLICY appointment_custom_fields_of_owner ON public.appointment_custom_fields TO postgres USING (true);
+
+-- Name: appointment_custom_fields appointment_custom_fields_of_workspace; Type: POLICY
+
+CREATE POLICY appointment_custom_fields_of_workspace ON public.appointment_custom_fields USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: customer_custom_fields; Type: ROW SECURITY
+
+ALTER TABLE public.customer_custom_fields ENABLE ROW LEVEL SECURITY;
+
+-- Name: customer_custom_fields customer_custom_fields_of_owner; Type: POLICY
+
+CREATE POLICY customer_custom_fields_of_owner ON public.customer_custom_fields TO postgres USING (true);
+
+-- Name: customer_custom_fields customer_custom_fields_of_workspace; Type: POLICY
+
+CREATE POLICY customer_custom_fields_of_workspace ON public.customer_custom_fields USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: customers; Type: ROW SECURITY
+
+ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
+
+-- Name: customers customers_of_owner; Type: POLICY
+
+CREATE POLICY customers_of_owner ON public.customers TO postgres USING (true);
+
+-- Name: customers customers_of_workspace; Type: POLICY
+
+CREATE POLICY customers_of_workspace ON public.customers USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: lead_appointments; Type: ROW SECURITY
+
+ALTER TABLE public.lead_appointments ENABLE ROW LEVEL SECURITY;
+
+-- Name: lead_appointments lead_appointments_of_owner; Type: POLICY
+
+CREATE POLICY lead_appointments_of_owner ON public.lead_appointments TO postgres USING (true);
+
+-- Name: lead_appointments lead_appointments_of_workspace; Type: POLICY
+
+CREATE POLICY lead_appointments_of_workspace ON public.lead_appointments USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: lead_custom_fields; Type: ROW SECURITY
+
+ALTER TABLE public.lead_custom_fields ENABLE ROW LEVEL SECURITY;
+
+-- Name: lead_custom_fields lead_custom_fields_of_owner; Type: POLICY
+
+CREATE POLICY lead_custom_fields_of_owner ON public.lead_custom_fields TO postgres USING (true);
+
+-- Name: lead_custom_fields lead_custom_fields_of_workspace; Type: POLICY
+
+CREATE POLICY lead_custom_fields_of_workspace ON public.lead_custom_fields USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: leads; Type: ROW SECURITY
+
+ALTER TABLE public.leads ENABLE ROW LEVEL SECURITY;
+
+-- Name: leads leads_of_owner; Type: POLICY
+
+CREATE POLICY leads_of_owner ON public.leads TO postgres USING (true);
+
+-- Name: leads leads_of_workspace; Type: POLICY
+
+CREATE POLICY leads_of_workspace ON public.leads USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
