@@ -45,7 +45,7 @@ with f as (
       from f, unnest(f.key, f.key_types) with ordinality as u (c, t, i) group by c, t
 )
 select jsonb_build_object(
-           'source', $1, 'direction', min(f.direction), 'lock_timeout', '500ms',
+           'source', $1, 'direction', min(f.direction), 'lock_timeout', '100ms',
            'own', (select coalesce(jsonb_agg(jsonb_build_object('mapping', m.name, 'key', m.key) order by m.name), '[]')
                      from crmshift.mapping as m where m.target = $1),
            'keys', (select jsonb_agg(c order by rank) from k),

@@ -13,7 +13,9 @@ from crmshift.db import Connection
 from crmshift.errors import Stopped
 from crmshift.progress import BackfillState, Progress
 
-LOCK_TIMEOUT = "2s"
+LOCK_TIMEOUT = "200ms"
+"""Longest wait of a batch for a lock. With the batch itself it stays below deadlock_timeout (1 s): an application that waits
+for the batch, while the batch waits for it, must not be made the victim. The batch is tried again."""
 
 
 def run(conn: Connection, source: str, batch_size: int, progress: Progress, stop: StopSignal) -> BackfillState:

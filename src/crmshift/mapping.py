@@ -8,20 +8,22 @@ catalogue of a database where the mappings are installed; a test holds the two e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crmshift.errors import UsageError
 from crmshift.project import SqlFile
 
-SYNC_LOCK_TIMEOUT = "500ms"
-"""Longest wait of a sync for a lock. Below deadlock_timeout (1 s), so that two writers crossing never wait for the detector."""
+SYNC_LOCK_TIMEOUT = "100ms"
+"""Longest wait of a sync for a lock. Far below deadlock_timeout (1 s): when the detector looks, the sync of a cycle has long
+given way, and the application that waits with it is not made the victim."""
 
 
 @dataclass(frozen=True)
 class Feed:
     """A table whose writes reach a mapping; `key` are its columns that give the mapping's key."""
 
+    mapping: str
     source: str
     key: tuple[str, ...]
     mode: str
@@ -88,7 +90,7 @@ def parse(file: SqlFile) -> MappingFile:
         before_remove=row.get("before_remove"),
         position=int(row["position"]),
         feeds=tuple(
-            Feed(r["source"], _array(r["key"]), r["mode"], r.get("prepare"))
+            Feed(r["mapping"], r["source"], _array(r["key"]), r["mode"], r.get("prepare"))
             for table, r in rows
             if table == "crmshift.feed"
         ),
@@ -98,9 +100,34 @@ def parse(file: SqlFile) -> MappingFile:
     absent = [k for k in mapping.key if k not in columns]
     if absent:
         raise UsageError(f"{file.path}: the view lacks its key column {', '.join(absent)}.")
-    if not any(f.mode == "sync" for f in mapping.feeds):
+    if not any(f.mode == "sync" and f.mapping == name for f in mapping.feeds):
         raise UsageError(f"{file.path}: no table feeds the mapping with mode 'sync'.")
     return mapping
+
+
+def parse_all(files: Iterable[SqlFile]) -> tuple[MappingFile, ...]:
+    """Read all mapping files of a plan. A file may say that its table feeds a mapping of another file, too.
+
+    Raises `UsageError` as `parse` does, and for a feed of a mapping that no file defines.
+    """
+    parsed = [parse(file) for file in files]
+    names = {m.name for m in parsed}
+    for mapping in parsed:
+        strangers = sorted({f.mapping for f in mapping.feeds} - names)
+        if strangers:
+            raise UsageError(
+                f"sql/mapping/{mapping.name}.sql: it feeds {', '.join(strangers)}, which is no mapping of the plan."
+            )
+    return tuple(
+        replace(m, feeds=tuple(f for other in parsed for f in other.feeds if f.mapping == m.name)) for m in parsed
+    )
+
+
+def backfilled(source: str, all_mappings: Iterable[MappingFile]) -> bool:
+    """Whether a backfill from this table fills anything."""
+    return any(
+        f.source == source and f.mode == "sync" for m in all_mappings if m.direction == "to_target" for f in m.feeds
+    )
 
 
 def describe_mapping(mapping: MappingFile, all_mappings: Sequence[MappingFile]) -> dict[str, Any]:

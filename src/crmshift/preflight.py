@@ -39,6 +39,12 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
             )
         if table in SHARED_TABLES:
             continue
+        incomparable = _incomparable(conn, table, sorted(columns))
+        if incomparable:
+            raise Refused(
+                f"The mapped column {incomparable[0][0]} of {table} is of type {incomparable[0][1]}, which has no equality.",
+                hint=f"Map it through a type that has: {incomparable[0][0]}::text, or jsonb.",
+            )
         behind = compiled.plan.left_behind.get(table, frozenset())
         unmapped = sorted(found[table] - columns - behind)
         if unmapped:
@@ -77,3 +83,17 @@ def _columns(conn: Connection, tables: list[str]) -> dict[str, set[str]]:
         [tables],
     )
     return {row[0]: set(row[1]) for row in rows}
+
+
+def _incomparable(conn: Connection, table: str, columns: list[str]) -> list[tuple[str, str]]:
+    """Columns of types that IS DISTINCT FROM cannot compare, with the type."""
+    rows = fetch_all(
+        conn,
+        """
+        select a.attname::text, format_type(a.atttypid, a.atttypmod) from pg_attribute as a
+         where a.attrelid = to_regclass(%s) and a.attname = any (%s)
+           and a.atttypid in ('json'::regtype, 'xml'::regtype, 'point'::regtype, 'polygon'::regtype)
+        """,
+        [table, columns],
+    )
+    return [(row[0], row[1]) for row in rows]

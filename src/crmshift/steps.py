@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from crmshift import mapping as mappings
 from crmshift.db import Connection, translated
+from crmshift.errors import UsageError
 from crmshift.mapping import MappingFile
 from crmshift.plan import Plan, PlannedStep, Verb
 from crmshift.project import Project, checksum
@@ -110,7 +111,7 @@ def compile_plan(plan: Plan, project: Project, conn: Connection) -> Compiled:
 
     Raises `UsageError` for a file that is missing or cannot be understood.
     """
-    files = tuple(mappings.parse(project.sql(f"mapping/{name}")) for name in plan.mappings)
+    files = mappings.parse_all(project.sql(f"mapping/{name}") for name in plan.mappings)
     derive = _Derivation(project, conn)
     return Compiled(plan, tuple(_compile(step, project, files, derive) for step in plan.steps), files)
 
@@ -150,6 +151,11 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
         triggers = tuple(_drop_trigger(name, subject) for name in TRIGGERS)
         return Step(planned, statements, triggers + tuple(_drop_function(f) for f in reversed(functions)))
     if planned.verb is Verb.BACKFILL:
+        if not mappings.backfilled(subject, files):
+            raise UsageError(
+                f"No mapping to the target is made from the table {subject}: there is nothing to backfill.",
+                hint="A backfill names a table that feeds one with mode 'sync', in sql/mapping/.",
+            )
         batch = sql.SQL("select * from crmshift.backfill_batch({}, {})").format(subject, planned.batch).as_string()
         forget = sql.SQL("delete from crmshift.backfill where source = {}").format(subject).as_string()
         return Step(

@@ -17,6 +17,9 @@ SAMPLE = 20
 
 REPAIR_BATCH = 500
 
+LOCK_TIMEOUT = "200ms"
+"""Longest wait of a repair or drain for a lock: as for a batch of the backfill, below deadlock_timeout."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -113,7 +116,7 @@ def drain(conn: Connection, rounds: int = 5) -> tuple[int, int, int]:
     settled = conflicts = failed = 0
     for _ in range(rounds):
         while True:
-            with db.transaction(conn, lock_timeout="2s"):
+            with db.transaction(conn, lock_timeout=LOCK_TIMEOUT):
                 row = db.fetch_one(conn, "select settled, failed, conflicts from crmshift.drain()")
             assert row is not None
             settled, failed, conflicts = settled + row[0], row[1], conflicts + row[2]
@@ -136,7 +139,7 @@ def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: li
     failed = 0
     for start in range(0, len(keys), REPAIR_BATCH):
         batch = keys[start : start + REPAIR_BATCH]
-        with db.transaction(conn, lock_timeout="2s"):
+        with db.transaction(conn, lock_timeout=LOCK_TIMEOUT):
             failed += db.fetch_value(conn, "select crmshift.sync_or_queue(%s, %s)", [mapping, Jsonb(batch)])
         handed[mapping] += len(batch)
     return failed
