@@ -20,6 +20,7 @@ from tests.acceptance.commandline import REPOSITORY, crmshift, must, start
 from tests.acceptance.conftest import LEGACY_TABLES, Crm, as_role, grant
 from tests.acceptance.traffic import Connection, Traffic, differences
 from tests.support.databases import register_template
+from tests.support.sessions import sessions
 from tests.support.templates import ADA, BEN, EMIL, FIELD, WORKSPACE
 
 pytestmark = pytest.mark.default_pg
@@ -503,6 +504,61 @@ def test_a_write_that_had_to_wait_is_not_forgotten(make_database: Callable[[str]
         must(0, "validate", dsn=dsn)
         found = v2.execute("select firstname, city, lead_status from contacts where id = %s", [ADA]).fetchone()
         assert found == ("Ida", "Oslo", "won")
+
+
+def test_a_write_that_is_queued_while_the_other_side_waits_is_not_forgotten(
+    make_database: Callable[[str], str],
+) -> None:
+    """v1 holds the contact, v2 the lead; v1's sync waits for v2, and v2's gives up waiting for v1."""
+    dsn = make_database("parallel")
+    with sessions(dsn, "v1", "v2") as (v1, v2):
+        v1("begin")
+        v1("select from contacts where id = %s for update", ADA)
+        v2.start("update leads set source = 'fair trade' where customer_id = %s and is_primary", ADA)
+        assert v2.steps[-1].blocked(), "its sync wants the contact"
+        v1("update contacts set lead_status = 'called' where id = %s", ADA)
+        v1.commit()
+        v2.steps[-1].result()
+        v2("update customers set city = 'Oslo' where cst_id = %s", ADA)
+        must(0, "sync", "drain", dsn=dsn)
+        must(0, "validate", dsn=dsn)
+        assert v1("select lead_source, lead_status, city from contacts where id = %s", ADA) == [
+            ("fair trade", "called", "Oslo")
+        ]
+
+
+@pytest.mark.xfail(strict=True, reason="A8b: settle_row reads the queue before it has locked both sides")
+def test_a_write_that_is_queued_while_a_drain_waits_is_not_forgotten(make_database: Callable[[str], str]) -> None:
+    dsn = make_database("parallel")
+    with sessions(dsn, "v1", "v2", "looker") as (v1, v2, looker):
+        v2("begin")
+        v2("select from customers where cst_id = %s for update", ADA)
+        v1("update contacts set lastname = 'Waits' where id = %s", ADA)
+        v2.rollback()
+        assert looker("select count(*) from crmshift.sync_queue where mapping = 'customers'") == [(1,)]
+
+        v1("begin")
+        v1("select from contacts where id = %s for update", ADA)
+        with start("sync", "drain", dsn=dsn) as drain:
+            waiting = """
+                select count(*) from pg_stat_activity
+                 where datname = current_database() and wait_event_type = 'Lock' and application_name = %s
+            """
+            while looker(waiting, "crmshift/sync drain") == [(0,)]:
+                assert drain.poll() is None
+            v2.start("update customers set city = 'Oslo' where cst_id = %s", ADA)
+            assert v2.steps[-1].blocked(), "its sync wants the contact too, after the drain"
+            v1.rollback()
+            v2.steps[-1].result()
+            out, err = drain.communicate(timeout=30)
+            assert drain.returncode in (0, 1), out + err
+        must(0, "sync", "drain", dsn=dsn)
+        must(0, "validate", dsn=dsn)
+        for side in (
+            "select lastname, city from contacts where id = %s",
+            "select lastname, city from customers where cst_id = %s",
+        ):
+            assert looker(side, ADA) == [("Waits", "Oslo")]
 
 
 def test_of_two_writes_to_one_column_the_loser_is_logged(make_database: Callable[[str], str]) -> None:
