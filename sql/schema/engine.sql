@@ -87,11 +87,12 @@ end
 $$;
 comment on function crmshift.ensure_parents(text, jsonb) is 'Make sure that the rows exist which these keys of a mapping depend on.';
 
-create function crmshift.sync_rows(of_mappings text[], keys jsonb[]) returns void
+create function crmshift.sync_rows(of_mappings text[], keys jsonb[], settling boolean default false) returns void
 language plpgsql
 as $$
 -- Bring keys of several mappings, given parents first, up to date, whatever the state of either side: rows are written
--- parents first and removed children first. Raises when it cannot.
+-- parents first and removed children first. Raises when it cannot, or when a queued write of the other side would be
+-- overwritten; unless it is called to settle just those.
 declare
     before text := coalesce(current_setting('crmshift.depth', true), '');
 begin
@@ -104,13 +105,21 @@ begin
     for i in reverse cardinality(of_mappings) .. 1 loop
         perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
     end loop;
+    if not settling and exists (select from crmshift.sync_queue)
+       and exists (select from unnest(of_mappings, keys) as w (mapping, keys) cross join jsonb_array_elements(w.keys) as k (key)
+                     join crmshift.mapping as m on m.name = w.mapping
+                     join crmshift.outstanding as o on o.mapping_of = w.mapping and o.key_of = k.key
+                     join crmshift.sync_queue as q on q.id = o.id
+                    where o.written_to <> m.direction and q.reason not in ('nested', 'parent')) then
+        raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+    end if;
     if before = '' and current_setting('crmshift.noted', true) = 'yes' then
         perform crmshift.settle();
     end if;
     perform set_config('crmshift.depth', before, true);
 end
 $$;
-comment on function crmshift.sync_rows(text[], jsonb[]) is 'Bring keys of several mappings, given parents first, up to date. Raises when it cannot.';
+comment on function crmshift.sync_rows(text[], jsonb[], boolean) is 'Bring keys of several mappings, given parents first, up to date. Raises when it cannot.';
 
 create function crmshift.sync_keys(of_mapping text, keys jsonb) returns void
 language sql
@@ -357,6 +366,30 @@ end
 $$;
 comment on function crmshift.ensure_row(text, jsonb) is 'Make sure that a row is there which its mapping speaks of; leaves it alone where it is.';
 
+create function crmshift.lock_row(of_subject text, of_key jsonb) returns void
+language plpgsql
+as $$
+-- Hold one row on both sides, legacy first, as writers take them. What is read or found queued in the next statement then
+-- stays as it is.
+declare
+    r record;
+begin
+    for r in select l.target, null as and_only, 0 as position,
+                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(l.key, l.key_types) as u (k, ty)) as is_key
+               from crmshift.mapping as l where l.name = of_subject
+              union all
+             select m.target, ' and ' || m.only_where, m.position,
+                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, c, ty), ' and ') from unnest(m.key, f.key, m.key_types) as u (k, c, ty))
+               from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
+               join crmshift.mapping as m on m.name = f.mapping
+              where l.name = of_subject
+              order by position loop
+        execute format('select 1 from %s as t where %s%s for no key update of t', r.target::regclass, r.is_key, coalesce(r.and_only, '')) using of_key;
+    end loop;
+end
+$$;
+comment on function crmshift.lock_row(text, jsonb) is 'Hold one row on both sides until the transaction ends, legacy first.';
+
 create function crmshift.settle_row(of_subject text, of_key jsonb) returns integer
 language plpgsql
 as $$
@@ -370,6 +403,7 @@ declare
     conflicts integer := 0;
     lost integer;
 begin
+    perform crmshift.lock_row(of_subject, of_key);
     select array_agg(q.id order by q.id) as ids,
            (array_agg(q.direction order by q.id desc) filter (where q.reason <> 'parent'))[1] as direction,
            count(distinct q.direction) filter (where q.reason <> 'parent') > 1 as apart
@@ -410,7 +444,7 @@ begin
                  where l.name = of_subject and (merged or r.direction = 'to_target')
                  union all
                 select of_subject, 1, of_key where not merged and r.direction = 'to_legacy') as s;
-        perform crmshift.sync_rows(w.names, w.keys);
+        perform crmshift.sync_rows(w.names, w.keys, settling => true);
     end if;
     delete from crmshift.sync_queue where id = any (r.ids);
     return conflicts;

@@ -133,7 +133,13 @@ def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: li
     keys = [
         row[0]
         for row in db.fetch_all(
-            conn, "select key from crmshift.drift(%s, %s) where kind = any (%s)", [mapping, workspace, kinds]
+            conn,
+            """
+            select d.key from crmshift.drift(%(mapping)s, %(workspace)s) as d
+             where d.kind = any (%(kinds)s)
+               and not exists (select from crmshift.outstanding as o where o.mapping_of = %(mapping)s and o.key_of = d.key)
+            """,
+            {"mapping": mapping, "workspace": workspace, "kinds": kinds},
         )
     ]
     failed = 0
