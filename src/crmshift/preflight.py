@@ -43,7 +43,7 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
         if incomparable:
             raise Refused(
                 f"The mapped column {incomparable[0][0]} of {table} is of type {incomparable[0][1]}, which has no equality.",
-                hint=f"Map it through a type that has: {incomparable[0][0]}::text, or jsonb.",
+                hint=f"Leave it behind (left_behind: {table}: in the plan), or map a column of another type.",
             )
         behind = compiled.plan.left_behind.get(table, frozenset())
         unmapped = sorted(found[table] - columns - behind)
