@@ -18,7 +18,8 @@ from crmshift.demo.load import load_folder
 from tests.acceptance.catalogue import catalogue, changes
 from tests.acceptance.commandline import REPOSITORY, Answer, must
 from tests.acceptance.conftest import Crm
-from tests.acceptance.traffic import Connection, Traffic, cross, differences
+from tests.acceptance.crm import Connection
+from tests.acceptance.traffic import Traffic, cross, differences
 from tests.support.databases import register_template
 
 pytestmark = [pytest.mark.default_pg, pytest.mark.slow]

@@ -18,7 +18,8 @@ from crmshift.embedded import EmbeddedServer
 from tests.acceptance.catalogue import catalogue, changes
 from tests.acceptance.commandline import REPOSITORY, crmshift, must, start
 from tests.acceptance.conftest import LEGACY_TABLES, Crm, as_role, grant
-from tests.acceptance.traffic import Connection, Traffic, differences
+from tests.acceptance.crm import Connection
+from tests.acceptance.traffic import Traffic, differences
 from tests.support.databases import register_template
 from tests.support.sessions import sessions
 from tests.support.templates import ADA, BEN, EMIL, FIELD, WORKSPACE
