@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import yaml
 
 from crmshift import apply, db, mapping
 from crmshift.backfill import StopSignal
-from crmshift.errors import CrmshiftError, Refused
+from crmshift.errors import Refused
 from crmshift.plan import Verb, load
 from crmshift.progress import Progress
 from crmshift.project import Project, packaged_root
@@ -23,7 +24,7 @@ from tests.support.servers import Server
 from tests.support.templates import ADA, BEN, FIELD, WORKSPACE, apply_compiled, apply_to, compiled, roll_back_to
 
 PLAN = load(packaged_root() / "plans" / "lead_centric.yaml")
-FILES = tuple(mapping.parse(Project.open(None).sql(f"mapping/{name}")) for name in PLAN.mappings)
+FILES = mapping.parse_all(Project.open(None).sql(f"mapping/{name}") for name in PLAN.mappings)
 SOURCES = sorted({feed.source for file in FILES for feed in file.feeds})
 
 
@@ -234,9 +235,12 @@ NOTES_SQL = {
           from public.contact_notes as n join public.contacts as c on c.id = n.contact_id;
         insert into crmshift.mapping (name, entity, direction, target, key, key_types, position)
         values ('customer_notes', 'note', 'to_target', 'public.customer_notes', '{note_id}', '{bigint}', 5);
-        insert into crmshift.feed (mapping, source, key, mode) values ('customer_notes', 'public.contact_notes', '{id}', 'sync');
+        insert into crmshift.feed (mapping, source, key, mode) values
+            ('customer_notes', 'public.contact_notes', '{id}', 'sync'),
+            ('customers', 'public.contact_notes', '{contact_id}', 'fill'), ('leads', 'public.contact_notes', '{contact_id}', 'fill');
         """,
     "rollback/mapping/customer_notes": """
+        delete from crmshift.feed where source = 'public.contact_notes';
         delete from crmshift.mapping where name = 'customer_notes';
         drop view crmshift.customer_notes_expected;
         """,
@@ -256,17 +260,11 @@ NOTES_SQL = {
 
 
 def project_with_notes(folder: Path) -> Path:
-    """A plan of its own in which one more pair of tables is mapped, both ways: six SQL files, one line for its parent, and some lines of YAML."""
+    """A plan of its own in which one more pair of tables is mapped, both ways: six SQL files and some lines of YAML."""
     for name, text in NOTES_SQL.items():
         path = folder / "sql" / f"{name}.sql"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    parent = (packaged_root() / "sql" / "mapping" / "customers.sql").read_text(encoding="utf-8")
-    feed = "    ('customers', 'public.contact_notes', '{contact_id}', 'fill'),\n"  # a note may come before its customer has moved
-    (folder / "sql" / "mapping" / "customers.sql").write_text(
-        parent.replace("    ('customers', 'public.appointments'", feed + "    ('customers', 'public.appointments'"),
-        encoding="utf-8",
-    )
     plan = yaml.safe_load((packaged_root() / "plans" / "lead_centric.yaml").read_text(encoding="utf-8"))
     plan["name"] = "with_notes"
     plan["mappings"]["to_target"].append("customer_notes")
@@ -406,9 +404,10 @@ def test_a_column_of_a_type_without_equality_is_refused_before_any_write_could_f
             "sql/mapping/contacts.sql": lambda s: s.replace("       l.source ", "       t.extra,\n       l.source ", 1),
         },
     )
-    with pytest.raises(CrmshiftError):
+    with pytest.raises(Refused, match=r"extra of public\.contacts is of type json, which has no equality"):
         apply_to(dsn, "sync-layer", project)
     with psycopg.connect(dsn, autocommit=True) as conn:
+        assert value(conn, "select to_regnamespace('crmshift')") is None
         conn.execute("""update contacts set extra = '{"a": 1}', city = 'Rom' where id = %s""", [ADA])
 
 
@@ -424,6 +423,18 @@ def test_the_writers_are_planned_once_and_not_at_every_call(installed: str) -> N
     assert len(settings) == len(SOURCES)
     for name, config in settings:
         assert "plan_cache_mode=force_generic_plan" in config, name
+
+
+def test_every_writer_takes_its_rows_in_the_order_of_their_keys(installed: str) -> None:
+    """Two writers of the same rows in two orders would deadlock."""
+    writers = 0
+    for step in compiled(installed).steps:
+        for statement in step.statements if step.planned.verb is Verb.INSTALL else ():
+            for clause in ("on conflict (", "for no key update"):
+                for before in statement.sql.split(clause)[:-1]:
+                    assert re.search(r"order by [dekt]\.[^\n]*\s*$", before), statement.object
+                    writers += 1
+    assert writers >= 2 * len(FILES)
 
 
 def test_the_derived_drift_query_names_key_kind_and_columns(make_database: Callable[[str], str]) -> None:

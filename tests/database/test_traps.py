@@ -350,7 +350,7 @@ def test_a_lock_held_on_the_other_side_delays_the_application_by_the_lock_timeou
         began = time.monotonic()
         application("update contacts set city = 'Rom' where id in (%s, %s)", ADA, BEN)
         took = time.monotonic() - began
-        assert 0.4 < took < 1.2
+        assert 0.09 < took < 0.6
         holder.rollback()
         assert [(m, s) for m, _, _, s in queue(application.connection)] == [("customers", "55P03"), ("leads", "55P03")]
         assert application("select city from customers where cst_id = %s", BEN) == [("Rom",)]

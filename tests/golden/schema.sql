@@ -522,7 +522,7 @@ with f as (
       from f, unnest(f.key, f.key_types) with ordinality as u (c, t, i) group by c, t
 )
 select jsonb_build_object(
-           'source', $1, 'direction', min(f.direction), 'lock_timeout', '500ms',
+           'source', $1, 'direction', min(f.direction), 'lock_timeout', '100ms',
            'own', (select coalesce(jsonb_agg(jsonb_build_object('mapping', m.name, 'key', m.key) order by m.name), '[]')
                      from crmshift.mapping as m where m.target = $1),
            'keys', (select jsonb_agg(c order by rank) from k),
@@ -1091,6 +1091,35 @@ CREATE FUNCTION crmshift.is_syncing() RETURNS boolean
 -- Name: FUNCTION is_syncing(); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.is_syncing() IS 'True inside a sync or backfill. For your own triggers: do not send a reminder, mail or webhook for a row that only moved.';
+
+-- Name: lock_row(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.lock_row(of_subject text, of_key jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+-- Hold one row on both sides, legacy first, as writers take them. What is read or found queued in the next statement then
+-- stays as it is.
+declare
+    r record;
+begin
+    for r in select l.target, null as and_only, 0 as position,
+                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(l.key, l.key_types) as u (k, ty)) as is_key
+               from crmshift.mapping as l where l.name = of_subject
+              union all
+             select m.target, ' and ' || m.only_where, m.position,
+                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, c, ty), ' and ') from unnest(m.key, f.key, m.key_types) as u (k, c, ty))
+               from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
+               join crmshift.mapping as m on m.name = f.mapping
+              where l.name = of_subject
+              order by position loop
+        execute format('select 1 from %s as t where %s%s for no key update of t', r.target::regclass, r.is_key, coalesce(r.and_only, '')) using of_key;
+    end loop;
+end
+$_$;
+
+-- Name: FUNCTION lock_row(of_subject text, of_key jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.lock_row(of_subject text, of_key jsonb) IS 'Hold one row on both sides until the transaction ends, legacy first.';
 
 -- Name: lock_sources(text, jsonb); Type: FUNCTION
 
@@ -1696,6 +1725,7 @@ declare
     conflicts integer := 0;
     lost integer;
 begin
+    perform crmshift.lock_row(of_subject, of_key);
     select array_agg(q.id order by q.id) as ids,
            (array_agg(q.direction order by q.id desc) filter (where q.reason <> 'parent'))[1] as direction,
            count(distinct q.direction) filter (where q.reason <> 'parent') > 1 as apart
@@ -1736,7 +1766,7 @@ begin
                  where l.name = of_subject and (merged or r.direction = 'to_target')
                  union all
                 select of_subject, 1, of_key where not merged and r.direction = 'to_legacy') as s;
-        perform crmshift.sync_rows(w.names, w.keys);
+        perform crmshift.sync_rows(w.names, w.keys, settling => true);
     end if;
     delete from crmshift.sync_queue where id = any (r.ids);
     return conflicts;
@@ -2477,13 +2507,14 @@ $$;
 
 COMMENT ON FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text) IS 'Sync keys of one mapping; those that fail are queued. Returns how many were queued.';
 
--- Name: sync_rows(text[], jsonb[]); Type: FUNCTION
+-- Name: sync_rows(text[], jsonb[], boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[]) RETURNS void
+CREATE FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[], settling boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     AS $$
 -- Bring keys of several mappings, given parents first, up to date, whatever the state of either side: rows are written
--- parents first and removed children first. Raises when it cannot.
+-- parents first and removed children first. Raises when it cannot, or when a queued write of the other side would be
+-- overwritten; unless it is called to settle just those.
 declare
     before text := coalesce(current_setting('crmshift.depth', true), '');
 begin
@@ -2496,6 +2527,14 @@ begin
     for i in reverse cardinality(of_mappings) .. 1 loop
         perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
     end loop;
+    if not settling and exists (select from crmshift.sync_queue)
+       and exists (select from unnest(of_mappings, keys) as w (mapping, keys) cross join jsonb_array_elements(w.keys) as k (key)
+                     join crmshift.mapping as m on m.name = w.mapping
+                     join crmshift.outstanding as o on o.mapping_of = w.mapping and o.key_of = k.key
+                     join crmshift.sync_queue as q on q.id = o.id
+                    where o.written_to <> m.direction and q.reason not in ('nested', 'parent')) then
+        raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+    end if;
     if before = '' and current_setting('crmshift.noted', true) = 'yes' then
         perform crmshift.settle();
     end if;
@@ -2503,16 +2542,16 @@ begin
 end
 $$;
 
--- Name: FUNCTION sync_rows(of_mappings text[], keys jsonb[]); Type: COMMENT
+-- Name: FUNCTION sync_rows(of_mappings text[], keys jsonb[], settling boolean); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[]) IS 'Bring keys of several mappings, given parents first, up to date. Raises when it cannot.';
+COMMENT ON FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[], settling boolean) IS 'Bring keys of several mappings, given parents first, up to date. Raises when it cannot.';
 
 -- Name: tg_appointments(); Type: FUNCTION
 
 CREATE FUNCTION crmshift.tg_appointments() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET lock_timeout TO '500ms'
+    SET lock_timeout TO '100ms'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 -- After a statement on public.appointments: collect the keys whose mapped columns changed, and have them synced.
@@ -2571,7 +2610,7 @@ $$;
 CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET lock_timeout TO '500ms'
+    SET lock_timeout TO '100ms'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 -- After a statement on public.contact_custom_fields: collect the keys whose mapped columns changed, and have them synced.
@@ -2630,7 +2669,7 @@ $$;
 CREATE FUNCTION crmshift.tg_contacts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET lock_timeout TO '500ms'
+    SET lock_timeout TO '100ms'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 -- After a statement on public.contacts: collect the keys whose mapped columns changed, and have them synced.
@@ -2689,7 +2728,7 @@ $$;
 CREATE FUNCTION crmshift.tg_customer_custom_fields() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET lock_timeout TO '500ms'
+    SET lock_timeout TO '100ms'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 -- After a statement on public.customer_custom_fields: collect the keys whose mapped columns changed, and have them synced.
@@ -2748,7 +2787,7 @@ $$;
 CREATE FUNCTION crmshift.tg_customers() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET lock_timeout TO '500ms'
+    SET lock_timeout TO '100ms'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 -- After a statement on public.customers: collect the keys whose mapped columns changed, and have them synced.
@@ -2807,7 +2846,7 @@ $$;
 CREATE FUNCTION crmshift.tg_lead_appointments() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET lock_timeout TO '500ms'
+    SET lock_timeout TO '100ms'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 -- After a statement on public.lead_appointments: collect the keys whose mapped columns changed, and have them synced.
@@ -2866,7 +2905,7 @@ $$;
 CREATE FUNCTION crmshift.tg_leads() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET lock_timeout TO '500ms'
+    SET lock_timeout TO '100ms'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 -- After a statement on public.leads: collect the keys whose mapped columns changed, and have them synced.
