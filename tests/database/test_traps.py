@@ -499,6 +499,52 @@ def test_where_both_sides_wrote_apart_the_later_stands_and_the_other_is_logged(d
     ]
 
 
+def test_a_repair_does_not_overwrite_what_still_waits_in_the_queue(db: Db) -> None:
+    """Legacy has no room for the value yet; a repair takes legacy to be right, but not over a write it has not seen."""
+    from crmshift import validation
+
+    conn = db("parallel")
+    conn.execute("update customers set city = repeat('x', 256) where cst_id = %s", [ADA])
+    assert [(m, s) for m, _, _, s in queue(conn)] == [("contacts", "22001")]
+    validation.repair(conn)
+    assert value(conn, "select length(city) from customers where cst_id = %s", ADA) == 256
+    assert_agreement(conn)
+
+
+def test_a_row_deleted_on_one_side_and_changed_on_the_other_while_apart_is_recorded(db: Db) -> None:
+    conn = db("parallel")
+    trigger(conn, "keep", "before delete on leads for each row", "raise exception 'not now';")
+    conn.execute("delete from contacts where id = %s", [ADA])
+    assert {m for m, *_ in queue(conn)} >= {"customers", "leads"}
+    conn.execute("update customers set city = 'Rom' where cst_id = %s", [ADA])
+    conn.execute("drop trigger keep on leads")
+    drain(conn)
+    assert_in_sync(conn)
+    there = value(conn, "select count(*) from contacts where id = %s", ADA)
+    assert there == value(conn, "select count(*) from customers where cst_id = %s", ADA)
+    assert value(conn, "select count(*) from crmshift.conflict_log") > 0
+
+
+@bug("B18: the deadline outlives the statement")
+def test_a_lock_that_was_had_in_the_end_does_not_cost_the_next_statement_its_sync(db: Db) -> None:
+    """The first try of the first statement meets a lock, the second does not; the next statement is none the worse."""
+    conn = db("parallel")
+    conn.execute("create sequence tries")
+    trigger(
+        conn,
+        "locked_once",
+        "before update on customers for each row",
+        "if nextval('tries') = 1 then raise exception 'locked' using errcode = '55P03'; end if; return new;",
+    )
+    conn.execute("alter function locked_once() set search_path to public")
+    with conn.transaction():
+        conn.execute("update contacts set city = 'Rom' where id in (%s, %s)", [ADA, BEN])
+        conn.execute("select pg_sleep(0.4)")
+        conn.execute("update contacts set city = 'Bari' where id in (%s, %s)", [ADA, BEN])
+    assert value(conn, "select count(*) from customers where city = 'Bari'") == 2
+    assert_in_sync(conn)
+
+
 def test_a_truncate_of_the_target_before_its_backfill_leaves_legacy_alone(make_database: Callable[[str], str]) -> None:
     dsn = make_database("unmoved")
     with psycopg.connect(dsn, autocommit=True) as conn:
