@@ -123,6 +123,7 @@ as $trigger$
 -- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     %5$s;
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = %4$L then
@@ -156,7 +157,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.%12$I(%7$s) > 0 then
+    queued := crmshift.%12$I(%7$s);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -164,7 +169,6 @@ begin
         else
             perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;

@@ -2557,6 +2557,7 @@ CREATE FUNCTION crmshift.tg_appointments() RETURNS trigger
 -- After a statement on public.appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     k1 bigint[]; k2 uuid[];
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.appointments' then
@@ -2590,7 +2591,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.sync_from_appointments(k1, k2) > 0 then
+    queued := crmshift.sync_from_appointments(k1, k2);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes('public.appointments', array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -2598,7 +2603,6 @@ begin
         else
             perform crmshift.note_changes('public.appointments', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
@@ -2616,6 +2620,7 @@ CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
 -- After a statement on public.contact_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     k1 uuid[]; k2 uuid[];
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.contact_custom_fields' then
@@ -2649,7 +2654,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.sync_from_contact_custom_fields(k1, k2) > 0 then
+    queued := crmshift.sync_from_contact_custom_fields(k1, k2);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes('public.contact_custom_fields', array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -2657,7 +2666,6 @@ begin
         else
             perform crmshift.note_changes('public.contact_custom_fields', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
@@ -2675,6 +2683,7 @@ CREATE FUNCTION crmshift.tg_contacts() RETURNS trigger
 -- After a statement on public.contacts: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     k1 uuid[];
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.contacts' then
@@ -2708,7 +2717,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.sync_from_contacts(k1) > 0 then
+    queued := crmshift.sync_from_contacts(k1);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes('public.contacts', array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -2716,7 +2729,6 @@ begin
         else
             perform crmshift.note_changes('public.contacts', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
@@ -2734,6 +2746,7 @@ CREATE FUNCTION crmshift.tg_customer_custom_fields() RETURNS trigger
 -- After a statement on public.customer_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     k1 uuid[]; k2 uuid[];
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.customer_custom_fields' then
@@ -2767,7 +2780,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.sync_from_customer_custom_fields(k1, k2) > 0 then
+    queued := crmshift.sync_from_customer_custom_fields(k1, k2);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes('public.customer_custom_fields', array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -2775,7 +2792,6 @@ begin
         else
             perform crmshift.note_changes('public.customer_custom_fields', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
@@ -2793,6 +2809,7 @@ CREATE FUNCTION crmshift.tg_customers() RETURNS trigger
 -- After a statement on public.customers: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     k1 uuid[];
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.customers' then
@@ -2826,7 +2843,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.sync_from_customers(k1) > 0 then
+    queued := crmshift.sync_from_customers(k1);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes('public.customers', array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -2834,7 +2855,6 @@ begin
         else
             perform crmshift.note_changes('public.customers', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
@@ -2852,6 +2872,7 @@ CREATE FUNCTION crmshift.tg_lead_appointments() RETURNS trigger
 -- After a statement on public.lead_appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     k1 bigint[];
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.lead_appointments' then
@@ -2885,7 +2906,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.sync_from_lead_appointments(k1) > 0 then
+    queued := crmshift.sync_from_lead_appointments(k1);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes('public.lead_appointments', array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -2893,7 +2918,6 @@ begin
         else
             perform crmshift.note_changes('public.lead_appointments', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
@@ -2911,6 +2935,7 @@ CREATE FUNCTION crmshift.tg_leads() RETURNS trigger
 -- After a statement on public.leads: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     k1 uuid[];
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = 'public.leads' then
@@ -2944,7 +2969,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.sync_from_leads(k1) > 0 then
+    queued := crmshift.sync_from_leads(k1);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes('public.leads', array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -2952,7 +2981,6 @@ begin
         else
             perform crmshift.note_changes('public.leads', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
@@ -3080,6 +3108,7 @@ as $trigger$
 -- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    queued bigint;
     %5$s;
 begin
     if pg_trigger_depth() = depth + 1 and current_setting('crmshift.writing', true) = %4$L then
@@ -3113,7 +3142,11 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    if crmshift.%12$I(%7$s) > 0 then
+    queued := crmshift.%12$I(%7$s);
+    if current_setting('crmshift.deadline', true) <> '' then
+        perform set_config('crmshift.deadline', '', true);
+    end if;
+    if queued > 0 then
         if tg_op = 'INSERT' then
             perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), null);
         elsif tg_op = 'DELETE' then
@@ -3121,7 +3154,6 @@ begin
         else
             perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
         end if;
-        perform set_config('crmshift.deadline', '', true);
         perform crmshift.settle_held();
     end if;
     return null;
