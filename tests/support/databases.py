@@ -96,7 +96,8 @@ class Databases:
         return self._templates[name]
 
     def _create(self, name: str, template: str) -> None:
-        self._execute("create database {} template {}", name, template)
+        # By copying files: half the time of the way through the log, where nothing has to reach a disk.
+        self._execute("create database {} template {} strategy file_copy", name, template)
 
     def _execute(self, statement: str, *names: str) -> None:
         if self._admin is None or self._admin.closed:
