@@ -432,6 +432,11 @@ def test_a_write_on_one_side_writes_the_other_exactly_once_and_fires_nothing_bac
     assert conn.execute(
         "select table_name from counted where level = 'statement' and table_name = any (%s)", [here]
     ).fetchall() == [(table,)]
+    most = value(
+        conn,
+        "select max(n) from (select count(*) as n from counted where level = 'statement' group by table_name) as t",
+    )
+    assert most == 2, "an upsert counts as an insert and an update; and there is one for each table"
     assert_in_sync(conn)
 
 
