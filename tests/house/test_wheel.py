@@ -8,6 +8,7 @@ import sys
 import venv
 from pathlib import Path
 
+import psycopg
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +56,23 @@ def test_every_plan_and_sql_file_is_in_the_wheel(installed: Path, tmp_path: Path
 
 def test_the_command_runs(installed: Path, tmp_path: Path):
     assert "Usage" in run(installed / "crmshift", "--help", cwd=tmp_path)
+
+
+@pytest.mark.default_pg
+def test_the_whole_road_from_the_wheel(installed: Path, tmp_path: Path, legacy_db: str):
+    """Forward and back with the installed command, in a folder that holds nothing of this checkout."""
+    with psycopg.connect(legacy_db, autocommit=True) as conn:
+        conn.execute("insert into workspaces (name) values ('Acme')")
+        conn.execute(
+            "insert into contacts (workspace_id, firstname, lead_status) select id, 'Ada', 'new' from workspaces"
+        )
+        crmshift = [installed / "crmshift"]
+        run(*crmshift, "apply", "--to", "parallel-operation", "--yes", "--dsn", legacy_db, cwd=tmp_path)
+        run(*crmshift, "validate", "--dsn", legacy_db, cwd=tmp_path)
+        conn.execute("update leads set disposition = 'won'")
+        assert conn.execute("select firstname, lead_status from contacts").fetchall() == [("Ada", "won")]
+        run(*crmshift, "rollback", "--to", "legacy", "--yes", "--dsn", legacy_db, cwd=tmp_path)
+        assert conn.execute("select to_regclass('public.customers'), to_regnamespace('crmshift')").fetchone() == (
+            None,
+            None,
+        )
