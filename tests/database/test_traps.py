@@ -537,6 +537,63 @@ def test_a_row_deleted_on_one_side_and_changed_on_the_other_while_apart_is_recor
     assert value(conn, "select count(*) from crmshift.conflict_log") > 0
 
 
+@bug("B19: a field's workspace is read from the contact, and the contact's key does not stand for the field")
+def test_a_customer_that_cannot_change_workspace_in_legacy_keeps_its_fields_out_of_drift(db: Db) -> None:
+    conn = db("parallel")
+    conn.execute("alter table contacts add constraint stays check (workspace_id::text not like '%a2') not valid")
+    conn.execute("update customers set workspace_id = '00000000-0000-0000-0000-0000000000a2' where cst_id = %s", [ADA])
+    assert_agreement(conn)
+    conn.execute("alter table contacts drop constraint stays")
+    drain(conn)
+    assert_in_sync(conn)
+
+
+@bug("B20: what was held is merged without choosing a primary lead: a third lead is made")
+def test_a_primary_lead_demoted_while_legacy_waits_in_the_queue_makes_way_for_the_next_one(db: Db) -> None:
+    conn = db("parallel")
+    conn.execute(
+        "insert into leads (customer_id, workspace_id, disposition) values (%s, %s, 'second')", [ADA, WORKSPACE]
+    )
+    conn.execute("alter table leads add constraint no_x check (disposition <> 'x') not valid")
+    conn.execute("update contacts set lead_status = 'x' where id = %s", [ADA])
+    assert {m for m, *_ in queue(conn)} >= {"leads"}
+    conn.execute("update leads set is_primary = false where customer_id = %s", [ADA])
+    assert_agreement(conn)
+    conn.execute("alter table leads drop constraint no_x")
+    drain(conn)
+    assert_in_sync(conn)
+    leads = conn.execute("select count(*), count(*) filter (where is_primary) from leads where customer_id = %s", [ADA])
+    assert leads.fetchone() == (2, 1)
+
+
+@bug("B21: what a failed sync had noted of the appointments is rolled back with it")
+def test_a_change_of_the_primary_lead_that_legacy_refuses_leaves_its_appointments_in_the_queue(db: Db) -> None:
+    conn = db("parallel")
+    conn.execute(
+        "insert into leads (customer_id, workspace_id, disposition, entrydate) values (%s, %s, 'earlier', '2000-01-01Z')",
+        [ADA, WORKSPACE],
+    )
+    conn.execute("alter table contacts add constraint not_earlier check (lead_status <> 'earlier') not valid")
+    conn.execute("update leads set is_primary = false where customer_id = %s", [ADA])
+    assert_agreement(conn)
+    conn.execute("alter table contacts drop constraint not_earlier")
+    drain(conn)
+    assert_in_sync(conn)
+    assert value(conn, "select lead_status from contacts where id = %s", ADA) == "earlier"
+
+
+@bug("B22: only the removal of a primary lead archives the others")
+def test_a_contact_whose_customer_lost_its_primary_lead_can_be_deleted(db: Db) -> None:
+    conn = db("parallel")
+    with conn.transaction():
+        conn.execute("set local session_replication_role = replica")
+        conn.execute("update leads set is_primary = false where customer_id = %s", [ADA])
+    conn.execute("delete from contacts where id = %s", [ADA])
+    drain(conn)
+    assert_in_sync(conn)
+    assert value(conn, "select count(*) from crmshift.archive where table_name = 'public.leads'") == 1
+
+
 def test_a_lock_that_was_had_in_the_end_does_not_cost_the_next_statement_its_sync(db: Db) -> None:
     """The first try of the first statement meets a lock, the second does not; the next statement is none the worse."""
     conn = db("parallel")
