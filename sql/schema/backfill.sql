@@ -91,7 +91,11 @@ declare
     bad bigint := 0;
 begin
     select * into b from crmshift.backfill where source = of_source for update;
-    if not found or b.finished_at is not null then
+    if not found then
+        raise exception 'The backfill from % has not begun.', of_source
+            using errcode = 'SH001', hint = 'select crmshift.backfill_start(…) with the table''s schema: public.contacts.';
+    end if;
+    if b.finished_at is not null then
         return b;
     end if;
     select f.columns, f.key_types into columns, key_types from crmshift.backfill_mappings(of_source) as f limit 1;

@@ -19,6 +19,10 @@ begin
         raise exception 'There is no mapping named %.', of_mapping
             using errcode = 'SH001', hint = 'select name from crmshift.mapping lists them.';
     end if;
+    if jsonb_typeof(keys) <> 'array' or exists (select from jsonb_array_elements(keys) as k where not k ?& m.key) then
+        raise exception 'Keys of the mapping % are an array of objects with %.', of_mapping, array_to_string(m.key, ', ')
+            using errcode = 'SH004', hint = format('For example [{%s}].', (select string_agg(format('"%s": …', k), ', ') from unnest(m.key) as k));
+    end if;
     execute format('select crmshift.%I(%s)', verb || '_' || m.name,
                    (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
                       from unnest(m.key, m.key_types) with ordinality as u (c, t, i)))
@@ -123,7 +127,7 @@ comment on function crmshift.sync_rows(text[], jsonb[], boolean) is 'Bring keys 
 
 create function crmshift.sync_keys(of_mapping text, keys jsonb) returns void
 language sql
-as $$ select crmshift.sync_rows(array[of_mapping], array[keys]) where jsonb_array_length(keys) > 0 $$;
+as $$ select crmshift.sync_rows(array[of_mapping], array[keys]) $$;
 comment on function crmshift.sync_keys(text, jsonb) is 'Bring keys of one mapping up to date: select crmshift.sync_keys(''customers'', ''[{"cst_id": "…"}]''). Raises when it cannot.';
 
 create function crmshift.settle() returns void

@@ -129,7 +129,7 @@ def with_lock_retry(work: Callable[[], T], *, on_wait: Callable[[CrmshiftError, 
         except LockNotObtained as error:
             if attempt == LOCK_ATTEMPTS:
                 raise LockNotObtained(
-                    f"{error.message} Tried {attempt} times.",
+                    f"{error.message.rstrip('.')}, {attempt} times.",
                     hint="Somebody holds the table in a long transaction; see pg_stat_activity, and run the same command again.",
                     sqlstate=error.sqlstate,
                 ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -54,6 +55,14 @@ def states(conn: Connection) -> dict[str, StepState]:
 def applied(conn: Connection) -> frozenset[str]:
     """Names of the steps that are applied."""
     return frozenset(name for name, state in states(conn).items() if state.state == "applied")
+
+
+def changed(conn: Connection, steps: Iterable[Step]) -> list[str]:
+    """Names of the steps that are applied, but whose statements are others by now."""
+    now = states(conn)
+    return [
+        s.name for s in steps if s.name in now and now[s.name].state == "applied" and now[s.name].checksum != s.checksum
+    ]
 
 
 def as_applied(conn: Connection, step: Step) -> Step:

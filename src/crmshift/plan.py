@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crmshift.errors import UsageError
 from crmshift.project import read
+
+if TYPE_CHECKING:
+    import yaml
 
 BEFORE_EVERYTHING = "legacy"
 """Name of the state before the first phase, for `rollback --to`."""
@@ -113,9 +116,15 @@ def load(path: Path) -> Plan:
     import yaml
 
     try:
-        document = yaml.safe_load(read(path))
+        document = yaml.load(read(path), _strict_loader())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UsageError(
+            f"{path}{place}: not valid YAML: {error.problem}.", hint="Mend the file there, or just above."
+        ) from error
     except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+        raise UsageError(f"{path} is not valid YAML.", hint="Is it the right file?") from error
     where = str(path)
     top = _mapping(
         document, where, {"name", "mappings", "left_behind", "phases"}, required={"name", "mappings", "phases"}
@@ -146,6 +155,23 @@ def load(path: Path) -> Plan:
                 hint=f"Mappings: {', '.join(plan.mappings)}.",
             )
     return plan
+
+
+def _strict_loader() -> type[yaml.SafeLoader]:
+    """YAML lets the last of two equal keys win; here that is an error."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for key, (key_node, _) in zip(keys, node.value, strict=True):
+                if keys.count(key) > 1:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} stands twice", key_node.start_mark
+                    )
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
 def _phase(node: Any, where: str) -> Phase:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 from crmshift.db import Connection, fetch_all, fetch_value
 from crmshift.errors import Refused
 from crmshift.mapping import carried
@@ -46,6 +48,12 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
                 hint=f"Leave it behind (left_behind: {table}: in the plan), or map a column of another type.",
             )
         behind = compiled.plan.left_behind.get(table, frozenset())
+        absent = sorted(behind - found[table])
+        if absent:
+            raise Refused(
+                f"The plan leaves behind the column {', '.join(absent)} of {table}, which has no such column.",
+                hint=f"Its columns: {', '.join(sorted(found[table]))}.",
+            )
         unmapped = sorted(found[table] - columns - behind)
         if unmapped:
             raise Refused(
@@ -57,6 +65,20 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
                 f"Row-level security hides rows of {table} from the role {conn.info.user}.",
                 hint="Run crmshift as a role with BYPASSRLS, or as one whose rows no policy restricts.",
             )
+    strangers = sorted(set(compiled.plan.left_behind) - legacy)
+    if strangers:
+        raise Refused(
+            f"The plan leaves behind columns of {', '.join(strangers)}, which is no legacy table of its mappings.",
+            hint=f"Legacy tables: {', '.join(sorted(legacy))}.",
+        )
+    for mapping in compiled.in_direction("to_legacy"):
+        for column, expected in zip(mapping.key, mapping.key_types, strict=True):
+            actual = _type(conn, mapping.target, column)
+            if actual != expected:
+                raise Refused(
+                    f"The key {column} of {mapping.target} is of type {actual}; the mapping needs {expected}.",
+                    hint="Adapt key_types and the views under sql/mapping/, and the tables under sql/schema/, in a project folder (--project).",
+                )
     if not applied:
         if fetch_value(conn, "select to_regnamespace('crmshift')") is not None:
             raise Refused(
@@ -97,3 +119,10 @@ def _incomparable(conn: Connection, table: str, columns: list[str]) -> list[tupl
         [table, columns],
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def _type(conn: Connection, table: str, column: str) -> str:
+    query: LiteralString = (
+        "select format_type(atttypid, null) from pg_attribute where attrelid = to_regclass(%s) and attname = %s"
+    )
+    return str(fetch_value(conn, query, [table, column]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from crmshift.errors import CrmshiftError
@@ -24,7 +24,16 @@ class BackfillState:
 
 
 class Progress:
-    """Hears of everything and says nothing; subclasses show it."""
+    """Hears of everything and says nothing; subclasses show it. A context: what is drawn is cleared away at its end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing more will come."""
 
     def step_started(self, step: Step, action: str) -> None:
         """A step begins; `action` is apply or undo."""

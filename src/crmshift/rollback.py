@@ -32,11 +32,12 @@ class Loss:
 
 @dataclass(frozen=True)
 class Rollback:
-    """What a rollback will take back, and what would be lost by it."""
+    """What a rollback will take back, and what would be lost by it. `reached`: everything up to the target is applied."""
 
     target: str
     steps: tuple[Step, ...]
     losses: tuple[Loss, ...]
+    reached: bool
 
     @property
     def lost(self) -> int:
@@ -60,7 +61,10 @@ def preview(conn: Connection, compiled: Compiled, target: str) -> Rollback:
         if planned.name in states and _holds(compiled.step(planned.name), states[planned.name].state)
     )
     deletes = any(step.undo_deletes_data for step in steps)
-    return Rollback(target, steps, _losses(conn) if deletes else ())
+    undone = {planned.name for planned in compiled.plan.after(target)}
+    kept = [planned.name for planned in compiled.plan.steps if planned.name not in undone]
+    reached = all(name in states and states[name].state == "applied" for name in kept)
+    return Rollback(target, steps, _losses(conn) if deletes else (), reached)
 
 
 def _holds(step: Step, state: str) -> bool:
@@ -93,7 +97,7 @@ def refuse_unaccepted(plan: Rollback, accepted: int) -> None:
     """Raises `Refused` where the number accepted is not the number that would be lost."""
     if plan.lost != accepted:
         raise Refused(
-            f"Going back to {plan.target} would lose {plan.lost} rows and values that legacy cannot hold"
+            f"Going back to {plan.target} would lose {plan.lost} {'thing' if plan.lost == 1 else 'rows and values'} that legacy cannot hold"
             + (f", not {accepted}." if accepted else "."),
             hint=f"To accept that: --accept-loss {plan.lost}",
         )
@@ -133,7 +137,7 @@ def _fence(conn: Connection, compiled: Compiled) -> None:
     outstanding = db.fetch_value(conn, "select count(*) from crmshift.queued where direction = 'to_legacy'")
     if outstanding:
         raise Refused(
-            f"{outstanding} writes made on the lead-centric side have not reached legacy and would be lost.",
+            f"Writes made on the lead-centric side have not reached legacy and would be lost: {outstanding}.",
             hint="See why with crmshift sync status, and settle them with crmshift sync drain.",
         )
 

@@ -156,11 +156,15 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
                 f"No mapping to the target is made from the table {subject}: there is nothing to backfill.",
                 hint="A backfill names a table that feeds one with mode 'sync', in sql/mapping/.",
             )
+        start = sql.SQL("select * from crmshift.backfill_start({})").format(subject).as_string()
         batch = sql.SQL("select * from crmshift.backfill_batch({}, {})").format(subject, planned.batch).as_string()
         forget = sql.SQL("delete from crmshift.backfill where source = {}").format(subject).as_string()
         return Step(
             planned,
-            (Statement(f"backfill from {subject}, once for each batch", batch),),
+            (
+                Statement(f"backfill from {subject}", start),
+                Statement(f"backfill from {subject}, once for each batch", batch),
+            ),
             (Statement(f"backfill from {subject}", forget),),
         )
     check = "select l.name, c.* from crmshift.check_list as l cross join lateral crmshift.run_check(l.name) as c"

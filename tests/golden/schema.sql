@@ -182,7 +182,11 @@ declare
     bad bigint := 0;
 begin
     select * into b from crmshift.backfill where source = of_source for update;
-    if not found or b.finished_at is not null then
+    if not found then
+        raise exception 'The backfill from % has not begun.', of_source
+            using errcode = 'SH001', hint = 'select crmshift.backfill_start(…) with the table''s schema: public.contacts.';
+    end if;
+    if b.finished_at is not null then
         return b;
     end if;
     select f.columns, f.key_types into columns, key_types from crmshift.backfill_mappings(of_source) as f limit 1;
@@ -316,6 +320,10 @@ begin
     if not found then
         raise exception 'There is no mapping named %.', of_mapping
             using errcode = 'SH001', hint = 'select name from crmshift.mapping lists them.';
+    end if;
+    if jsonb_typeof(keys) <> 'array' or exists (select from jsonb_array_elements(keys) as k where not k ?& m.key) then
+        raise exception 'Keys of the mapping % are an array of objects with %.', of_mapping, array_to_string(m.key, ', ')
+            using errcode = 'SH004', hint = format('For example [{%s}].', (select string_agg(format('"%s": …', k), ', ') from unnest(m.key) as k));
     end if;
     execute format('select crmshift.%I(%s)', verb || '_' || m.name,
                    (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
@@ -2365,7 +2373,7 @@ $_$;
 
 CREATE FUNCTION crmshift.sync_keys(of_mapping text, keys jsonb) RETURNS void
     LANGUAGE sql
-    AS $$ select crmshift.sync_rows(array[of_mapping], array[keys]) where jsonb_array_length(keys) > 0 $$;
+    AS $$ select crmshift.sync_rows(array[of_mapping], array[keys]) $$;
 
 -- Name: FUNCTION sync_keys(of_mapping text, keys jsonb); Type: COMMENT
 

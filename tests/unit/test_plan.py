@@ -143,7 +143,7 @@ WRONG = {
     "a writer without a mapping": (("- install: customers", "- install: customer"), ", step install/customer: 'customer' is not among the mappings", "Mappings: customers, contacts."),
     "columns left behind of no table": (("left_behind:\n  public.contacts: [score, notes]", "left_behind: [score]"), ", left_behind: expected tables with lists of columns.", None),
     "columns left behind that are no list": (("[score, notes]", "score"), ", left_behind.public.contacts: expected a list, found text.", None),
-    "no YAML": (("name: small", "name: [small"), " is not valid YAML: ", None),
+    "no YAML": (("name: small", "name: [small"), ": not valid YAML: ", None),
 }  # fmt: skip
 
 

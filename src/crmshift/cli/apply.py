@@ -43,20 +43,22 @@ def apply(
     from crmshift import ledger
     from crmshift.backfill import StopSignal
     from crmshift.cli.output import console, count, print_json, print_next_steps, watcher
-    from crmshift.cli.validate import as_json, print_checks
+    from crmshift.cli.validate import as_json, next_steps_after, print_checks
 
     with connected(dsn, "apply") as conn:
         compiled = compiled_plan(conn, name, project)
         pending = applying.pending(compiled, ledger.applied(conn), to)
         if pending:
             confirm(f"Carry out {count(len(pending), 'step')} on {conn.info.dbname}?", yes)
-        progress = watcher()
-        with StopSignal().listening(progress.note) as stop:
+        with watcher() as progress, StopSignal().listening(progress.note) as stop:
             done = applying.run(conn, compiled, to, progress, stop)
+        changed = ledger.changed(conn, compiled.steps)
 
     failed = done.failed_validation
     status = ExitStatus.NO if failed else ExitStatus.OK
-    next_steps = ["crmshift validate --repair", f"crmshift apply --to {to}"] if failed else ["crmshift status"]
+    next_steps = (
+        [*next_steps_after(failed, False, None), f"crmshift apply --to {to}"] if failed else ["crmshift status"]
+    )
     if format is Format.JSON:
         data = {"phase": to, "applied": [s.name for s in done.steps], "validation": as_json(failed) if failed else None}
         print_json("apply", status, data, next_steps)
@@ -64,10 +66,12 @@ def apply(
         out = console()
         if failed:
             print_checks(out, failed)
-            out.print(f"[red]Stopped before {to} was reached:[/red] the validation above found differences.")
+            out.print(f"[red]Stopped before {to} was reached:[/red] the validation above is not clean.")
         elif done.steps:
             out.print(f"[green]Reached {to}[/green]: {count(len(done.steps), 'step')} carried out.")
         else:
             out.print(f"Nothing to do: {to} is reached.")
+            if changed:
+                out.print(f"[yellow]≠ changed since it was applied:[/yellow] {', '.join(changed)}. See crmshift plan.")
         print_next_steps(next_steps)
     raise typer.Exit(status)

@@ -61,8 +61,7 @@ def run(
         ]
         if missing:
             raise Refused(f"The writer of {missing[0]} is not installed.", hint="Run: crmshift apply --to sync-layer")
-        progress = watcher()
-        with db.single_driver(conn), StopSignal().listening(progress.note) as stop:
+        with db.single_driver(conn), watcher() as progress, StopSignal().listening(progress.note) as stop:
             for step in plan.steps:
                 if step.verb is Verb.BACKFILL:
                     backfill.run(conn, step.subject, batch, progress, stop)

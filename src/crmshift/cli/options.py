@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crmshift.errors import UsageError
+from crmshift.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from crmshift.db import Connection
@@ -86,4 +86,5 @@ def confirm(question: str, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("This would change the database, and there is no terminal to ask.", hint="Add --yes.")
-    typer.confirm(question, abort=True, err=True)
+    if not typer.confirm(question, err=True):
+        raise Refused("Not confirmed: nothing was changed.")

@@ -193,6 +193,10 @@ class TerminalProgress(Progress):
     def note(self, text: str) -> None:
         self._bars.console.print(text)
 
+    def close(self) -> None:
+        self._end_task()
+        self._bars.stop()
+
     def _end_task(self) -> None:
         if self._task is not None:
             self._bars.remove_task(self._task)

@@ -73,7 +73,8 @@ def rollback(
         if not preview and plan.steps:
             rolling.refuse_unaccepted(plan, accept_loss)
             confirm(f"Undo {count(len(plan.steps), 'step')} on {conn.info.dbname}?", yes)
-            plan = rolling.run(conn, compiled, to, accept_loss, watcher())
+            with watcher() as progress:
+                plan = rolling.run(conn, compiled, to, accept_loss, progress)
 
     if format is Format.JSON:
         losses = [
@@ -96,7 +97,8 @@ def _print_preview(plan: Rollback) -> None:
 
     out = console()
     if not plan.steps:
-        out.print(f"Nothing to do: {plan.target} is where this database stands.")
+        stands = "is where this database stands" if plan.reached else "has not been reached yet"
+        out.print(f"Nothing to do: {plan.target} {stands}.")
         return
     out.print(
         f"Going back to [bold]{plan.target}[/bold] undoes {count(len(plan.steps), 'step')}, last first: {plan.steps[0].name} … {plan.steps[-1].name}"

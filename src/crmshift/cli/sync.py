@@ -67,10 +67,12 @@ def drain(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
 
     with connected(dsn, "sync drain") as conn:
         _require_queue(conn)
-        settled, failed, conflicts = validation.drain(conn)
+        with db.single_driver(conn):
+            settled, failed, conflicts = validation.drain(conn)
         remaining = db.fetch_value(conn, "select count(*) from crmshift.sync_queue")
     status = ExitStatus.NO if remaining else ExitStatus.OK
-    next_steps = ["crmshift sync status"] if remaining else []
+    query = "select mapping, key, sqlstate, constraint_name, column_name from crmshift.sync_queue"
+    next_steps = [f'psql -c "{query}"', "crmshift sync status"] if remaining else []
     if format is Format.JSON:
         print_json(
             "sync drain",

@@ -30,7 +30,10 @@ def validate(
     ] = None,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Settle the sync queue and hand drifted keys to the writers, then check again."),
+        typer.Option(
+            "--repair",
+            help="Settle the sync queue, then bring drifted rows of the lead-centric side in line with legacy, which is taken to be right; then check again.",
+        ),
     ] = False,
     report: Annotated[
         list[str] | None,
@@ -46,16 +49,19 @@ def validate(
     Right under live writes: each comparison is one statement, hence one snapshot, and in every snapshot both sides agree or the
     key stands in the sync queue. Shows keys and column names, never values.
     """
-    from crmshift import validation
+    from crmshift import db, validation
     from crmshift.cli.output import console, print_json, print_next_steps
 
     reports = [_report(r) for r in report or ()]
     with connected(dsn, "validate") as conn:
-        repaired = validation.repair(conn, workspace) if repair else None
+        repaired = None
+        if repair:
+            with db.single_driver(conn):
+                repaired = validation.repair(conn, workspace)
         result = validation.run(conn, workspace)
 
     status = ExitStatus.OK if result.clean else ExitStatus.NO
-    next_steps = [] if result.clean else _next_steps(result, repair, workspace)
+    next_steps = [] if result.clean else next_steps_after(result, repair, workspace)
     for path in reports:
         _write_junit(path, result)
     if format is Format.JSON:
@@ -129,7 +135,7 @@ def as_json(result: Validation) -> dict[str, Any]:
     }
 
 
-def _next_steps(result: Validation, repaired: bool, workspace: UUID | None) -> list[str]:
+def next_steps_after(result: Validation, repaired: bool, workspace: UUID | None) -> list[str]:
     failed = {c.name for c in result.checks if not c.passed}
     if "backfill_complete" in failed:
         return ["crmshift apply --to parallel-operation"]

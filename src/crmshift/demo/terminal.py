@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_st
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from crmshift.errors import CrmshiftError
+from crmshift.errors import CrmshiftError, ExitStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +86,7 @@ class Terminal:
             except CrmshiftError as error:
                 report_error(error, ["crmshift", *argv])
                 status = int(error.exit_status)
-        if status == 130:
+        if status in (130, ExitStatus.STOPPED):  # ^C, at once or after the batch in hand
             raise KeyboardInterrupt
         expected = status in ((expect,) if isinstance(expect, int) else expect)
         lines = [line.rstrip() for line in "".join(said).rstrip().splitlines()]
