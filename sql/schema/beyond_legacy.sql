@@ -67,14 +67,17 @@ $$;
 comment on function crmshift.archive_lead(uuid[]) is 'Keep in crmshift.archive what hangs on the leads of these customers and legacy cannot hold.';
 
 create function crmshift.archive_customers(customer_ids uuid[]) returns void
-language sql
+language plpgsql
 as $$
-insert into crmshift.archive (table_name, key, row_data, reason)
-select 'public.customers', jsonb_build_object('cst_id', c.cst_id), to_jsonb(c), 'contact deleted in legacy'
-  from public.customers as c
- where c.cst_id = any (customer_ids) and c.address2 is not null
+begin
+    perform crmshift.archive_lead(customer_ids);  -- leads without a primary one among them are still there
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.customers', jsonb_build_object('cst_id', c.cst_id), to_jsonb(c), 'contact deleted in legacy'
+      from public.customers as c
+     where c.cst_id = any (customer_ids) and c.address2 is not null;
+end
 $$;
-comment on function crmshift.archive_customers(uuid[]) is 'Keep a copy in crmshift.archive of those of these customers that hold what legacy cannot.';
+comment on function crmshift.archive_customers(uuid[]) is 'Keep in crmshift.archive what these customers and their leads hold and legacy cannot.';
 
 create function crmshift.archive_appointment_fields(appointment_ids bigint[]) returns void
 language sql

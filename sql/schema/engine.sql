@@ -403,6 +403,7 @@ as $$
 declare
     r record;
     w record;
+    before text := coalesce(current_setting('crmshift.depth', true), '');
     merged boolean := false;
     conflicts integer := 0;
     lost integer;
@@ -415,6 +416,10 @@ begin
     if r.ids is null then
         return 0;
     end if;
+    -- What a sync of the row would have prepared was undone with it: there must be a primary lead before the row is read.
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform crmshift.ensure_parents(of_subject, jsonb_build_array(of_key));
+    perform set_config('crmshift.depth', before, true);
     if r.apart then
         for w in select * from crmshift.merge(of_subject, of_key, r.ids, r.direction) loop
             if w.losing is null then

@@ -548,7 +548,7 @@ def test_a_customer_that_cannot_change_workspace_in_legacy_keeps_its_fields_out_
     assert_in_sync(conn)
 
 
-@bug("B20: what was held is merged without choosing a primary lead: a third lead is made")
+@bug("B21: until it is drained, its appointments differ and are not queued")
 def test_a_primary_lead_demoted_while_legacy_waits_in_the_queue_makes_way_for_the_next_one(db: Db) -> None:
     conn = db("parallel")
     conn.execute(
@@ -582,7 +582,6 @@ def test_a_change_of_the_primary_lead_that_legacy_refuses_leaves_its_appointment
     assert value(conn, "select lead_status from contacts where id = %s", ADA) == "earlier"
 
 
-@bug("B22: only the removal of a primary lead archives the others")
 def test_a_contact_whose_customer_lost_its_primary_lead_can_be_deleted(db: Db) -> None:
     conn = db("parallel")
     with conn.transaction():

@@ -54,17 +54,20 @@ COMMENT ON FUNCTION crmshift.archive_appointment_fields(appointment_ids bigint[]
 -- Name: archive_customers(uuid[]); Type: FUNCTION
 
 CREATE FUNCTION crmshift.archive_customers(customer_ids uuid[]) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
-insert into crmshift.archive (table_name, key, row_data, reason)
-select 'public.customers', jsonb_build_object('cst_id', c.cst_id), to_jsonb(c), 'contact deleted in legacy'
-  from public.customers as c
- where c.cst_id = any (customer_ids) and c.address2 is not null
+begin
+    perform crmshift.archive_lead(customer_ids);  -- leads without a primary one among them are still there
+    insert into crmshift.archive (table_name, key, row_data, reason)
+    select 'public.customers', jsonb_build_object('cst_id', c.cst_id), to_jsonb(c), 'contact deleted in legacy'
+      from public.customers as c
+     where c.cst_id = any (customer_ids) and c.address2 is not null;
+end
 $$;
 
 -- Name: FUNCTION archive_customers(customer_ids uuid[]); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.archive_customers(customer_ids uuid[]) IS 'Keep a copy in crmshift.archive of those of these customers that hold what legacy cannot.';
+COMMENT ON FUNCTION crmshift.archive_customers(customer_ids uuid[]) IS 'Keep in crmshift.archive what these customers and their leads hold and legacy cannot.';
 
 -- Name: archive_lead(uuid[]); Type: FUNCTION
 
@@ -1729,6 +1732,7 @@ CREATE FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) RETURNS integ
 declare
     r record;
     w record;
+    before text := coalesce(current_setting('crmshift.depth', true), '');
     merged boolean := false;
     conflicts integer := 0;
     lost integer;
@@ -1741,6 +1745,10 @@ begin
     if r.ids is null then
         return 0;
     end if;
+    -- What a sync of the row would have prepared was undone with it: there must be a primary lead before the row is read.
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform crmshift.ensure_parents(of_subject, jsonb_build_array(of_key));
+    perform set_config('crmshift.depth', before, true);
     if r.apart then
         for w in select * from crmshift.merge(of_subject, of_key, r.ids, r.direction) loop
             if w.losing is null then
