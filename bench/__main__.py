@@ -81,7 +81,8 @@ def _write(machine: str, rows: list[dict[str, object]], samples: dict[str, list[
         "# Benchmarks\n\n"
         "Made by `make bench`: every case in turn, round after round, medians of the ratios within a round. Absolute times are this\n"
         "machine's; the ratios are what counts. *row trigger* is what most people write by hand: one trigger for each row, without handler,\n"
-        f"queue or way back (`bench/peers/row_trigger.sql`). *none* is the same database without any sync.\n\n{machine}, {today}.\n\n{table}\n"
+        f"queue or way back (`bench/peers/row_trigger.sql`). *none* is the same database without any sync. Where a ratio stands above its\n"
+        f"target, the target is not met yet.\n\n{machine}, {today}.\n\n{table}\n"
     )
 
 
