@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from tests.acceptance.conftest import LEGACY_TABLES, Crm, as_role, grant
 from tests.acceptance.crm import Connection
 from tests.acceptance.traffic import Traffic, differences
 from tests.support.databases import register_template
-from tests.support.sessions import sessions
+from tests.support.sessions import Session, sessions
 from tests.support.templates import ADA, BEN, EMIL, FIELD, WORKSPACE
 
 pytestmark = pytest.mark.default_pg
@@ -278,6 +279,53 @@ def test_asked_to_stop_it_finishes_its_batch(make_database: Callable[[str], str]
         assert "Run the same command again" in err
         assert 0 < _walked(live) < 15_000
     must(0, "backfill", "run", dsn=dsn)
+    must(0, "apply", "--to", "parallel-operation", "--yes", dsn=dsn)
+    must(0, "validate", dsn=dsn)
+
+
+@pytest.mark.xfail(strict=True, reason="A15: the checkpoint jumps to the new key")
+def test_a_key_changed_under_a_batch_leaves_no_gap(make_database: Callable[[str], str]) -> None:
+    """A batch waits for a row whose key then is another one, far ahead."""
+    dsn = make_database("crowd")
+    must(0, "apply", "--to", "sync-layer", "--yes", dsn=dsn)
+    with sessions(dsn, "v1", "looker") as (v1, looker):
+        first, far = (
+            "select id from contacts order by id limit 1",
+            "select id from contacts order by id desc offset 1 limit 1",
+        )
+        v1(f"update contacts set city = 'Rome' where id in (({first}), ({far}))")  # makes them customers already
+        v1(f"delete from contact_custom_fields where contact_id = ({far})")
+        v1("begin")
+        v1(f"update contact_custom_fields set contact_id = ({far}) where contact_id = ({first})")
+        with start("backfill", "run", "--batch", "50", dsn=dsn) as process:
+            _wait_for_a_lock(looker, process)
+            v1.commit()
+            out, err = process.communicate(timeout=60)
+            assert process.returncode == 0, out + err
+    must(0, "apply", "--to", "parallel-operation", "--yes", dsn=dsn)
+    must(0, "validate", dsn=dsn)
+
+
+def _wait_for_a_lock(looker: Session, process: subprocess.Popen[str]) -> None:
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    while looker(waiting) == [(0,)] and process.poll() is None:
+        pass
+
+
+@pytest.mark.parametrize("rows", [1, 50, 120])
+def test_rows_deleted_under_a_batch_do_not_end_the_backfill(make_database: Callable[[str], str], rows: int) -> None:
+    """A batch waits for rows that are then gone: one, all of a batch, more than a batch."""
+    dsn = make_database("crowd")
+    must(0, "apply", "--to", "sync-layer", "--yes", dsn=dsn)
+    with sessions(dsn, "v1", "looker") as (v1, looker):
+        v1("begin")
+        v1("delete from contacts where id in (select id from contacts order by id limit %s)", rows)
+        with start("backfill", "run", "--batch", "50", dsn=dsn) as process:
+            _wait_for_a_lock(looker, process)
+            v1.commit()
+            out, err = process.communicate(timeout=60)
+            assert process.returncode == 0, out + err
+        assert looker("select count(*) from contacts") == looker("select count(*) from customers") == [(2_000 - rows,)]
     must(0, "apply", "--to", "parallel-operation", "--yes", dsn=dsn)
     must(0, "validate", dsn=dsn)
 
