@@ -283,7 +283,6 @@ def test_asked_to_stop_it_finishes_its_batch(make_database: Callable[[str], str]
     must(0, "validate", dsn=dsn)
 
 
-@pytest.mark.xfail(strict=True, reason="A15: the checkpoint jumps to the new key")
 def test_a_key_changed_under_a_batch_leaves_no_gap(make_database: Callable[[str], str]) -> None:
     """A batch waits for a row whose key then is another one, far ahead."""
     dsn = make_database("crowd")

@@ -196,15 +196,20 @@ begin
 
     execute (
         select format($sql$
-            with batch as materialized (
-                select %1$s from %2$s where %3$s (%1$s) <= (%4$s) order by %1$s limit $3 for key share
+            with picked as materialized (
+                select %1$s from %2$s where %3$s (%1$s) <= (%4$s) order by %1$s limit $3
+            ), batch as materialized (
+                -- A row whose key changes while we wait for it is no row of this batch any more, and must not move the checkpoint.
+                select %5$s from %2$s as s join picked as p on %6$s order by %5$s for key share of s
             )
-            select array[%5$s], array[%6$s], count(*) from batch$sql$,
+            select (select array[%7$s] from batch), (select array[%8$s] from picked), (select count(*) from picked)$sql$,
                    string_agg(format('%I', c), ', ' order by i),
                    of_source::regclass,
                    case when b.last_key is null then '' else
                        format('(%s) > (%s) and', string_agg(format('%I', c), ', ' order by i), string_agg(format('$1[%s]::%s', i, t), ', ' order by i)) end,
                    string_agg(format('$2[%s]::%s', i, t), ', ' order by i),
+                   string_agg(format('s.%I', c), ', ' order by i),
+                   string_agg(format('s.%1$I = p.%1$I', c), ' and ' order by i),
                    string_agg(format('array_agg(%I order by %s)::text', c, o.by_key), ', ' order by i),
                    string_agg(format('(array_agg(%I order by %s))[count(*)]::text', c, o.by_key), ', ' order by i))
           from unnest(columns, key_types) with ordinality as u (c, t, i),
