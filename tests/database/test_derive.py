@@ -432,6 +432,8 @@ def test_every_writer_takes_its_rows_in_the_order_of_their_keys(installed: str) 
         for statement in step.statements if step.planned.verb is Verb.INSTALL else ():
             for clause in ("on conflict (", "for no key update"):
                 for before in statement.sql.split(clause)[:-1]:
+                    if re.search(r"values \([^()]*\)\s*$", before):
+                        continue  # one row
                     assert re.search(r"order by [dekt]\.[^\n]*\s*$", before), statement.object
                     writers += 1
     assert writers >= 2 * len(FILES)

@@ -1394,6 +1394,8 @@ with m as (
            string_agg(format('e.%I', c), ', ' order by i) as e_columns,
            string_agg(format('t.%I', c), ', ' order by i) as t_columns,
            string_agg(format('e.%1$I = k.%1$I', c), ' and ' order by i) as e_is_k,
+           string_agg(format('e.%I = ($%s)[1]', c, i), ' and ' order by i) as e_is_only,
+           string_agg(format('t.%I = ($%s)[1]', c, i), ' and ' order by i) as t_is_only,
            string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by i) as t_is_k,
            string_agg(format('t.%1$I = e.%1$I', c), ' and ' order by i) as t_is_e,
            string_agg(format('w.%1$I = d.%1$I', c), ' and ' order by i) as w_is_d,
@@ -1408,6 +1410,10 @@ with m as (
            string_agg(format('e.%I', c), ', ' order by i) as e_columns,
            string_agg(format('t.%I', c), ', ' order by i) as t_columns,
            string_agg(format('w.%I', c), ', ' order by i) as w_columns,
+           string_agg(format('one.%I', c), ', ' order by i) as one_columns,
+           string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
+           string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
+           string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
@@ -1432,7 +1438,9 @@ with m as (
                   from rows from (jsonb_array_elements_text(b -> 'key'), jsonb_array_elements_text(b -> 'columns'))
                     as pair (to_name, from_name)), (select side from m)), ''), '') as noting,
            coalesce((select string_agg(distinct format('%L, w.%I', n, n), ', ')
-                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted,
+           coalesce((select string_agg(distinct format('%L, stored.%I', n, n), ', ')
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted_stored
       from m left join jsonb_array_elements(m.subjects) as b on true
 ), workspace as (
     select 'workspace_id' = any (m.columns) as known from m
@@ -1470,48 +1478,75 @@ union all
 select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
 language plpgsql
 as $writer$
--- Make %3$s hold what %8$s says for these keys; returns how many of them it speaks of.
+-- Make %3$s hold what %4$s says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
-begin%15$s
-    perform set_config('crmshift.writing', %25$L, true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest(%6$s) as k (%7$s)) as k join %8$s as e on %9$s
-    ), d as materialized (
-        select e.*
-          from e left join %3$s as t on %10$s%11$s
-         where t.%16$I is null or (%17$s) is distinct from (%18$s)%19$s
-    ), w as (
-        insert into %3$s as t (%4$s)
-        select %5$s from d order by %12$s
-        on conflict (%7$s)%13$s do update set %14$s%26$s
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
-      into expected, suppressed, uneven;
-    if suppressed > 0 then%27$s
+    one record;
+    stored record;
+    said text;
+begin%5$s
+    said := set_config('crmshift.writing', %6$L, true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.%7$I is null as "lacks it", (%8$s) is distinct from (%9$s)%10$s as "differs in it" into one
+          from %4$s as e left join %3$s as t on %11$s%12$s where %13$s;
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into %3$s as t (%14$s) values (%15$s)
+            on conflict (%16$s)%17$s do update set %18$s%19$s
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update %3$s as t set (%20$s) = row(%21$s) where %22$s%12$s returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (%23$s) is distinct from (%15$s) then
+            uneven := jsonb_build_array(jsonb_build_object(%24$s));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest(%25$s) as k (%16$s)) as k join %4$s as e on %26$s
+        ), d as materialized (
+            select e.*
+              from e left join %3$s as t on %11$s%12$s
+             where t.%7$I is null or (%8$s) is distinct from (%9$s)%10$s
+        ), w as (
+            insert into %3$s as t (%14$s)
+            select %27$s from d order by %28$s
+            on conflict (%16$s)%17$s do update set %18$s%19$s
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
+          into expected, suppressed, uneven;
+    end if;
+    if suppressed > 0 then%32$s
         raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
-    end if;%24$s
+    end if;%33$s
     return expected;
 end
-$writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns, k.arguments, k.columns, m.view, k.e_is_k,
-       k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'),
-       coalesce(m.where_conflict, ''), c.assignments,
+$writer$$sql$,
+       'sync_' || m.name, k.parameters, m.target, m.view,
        case when m.lock_target then format($lock$
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
            m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
-       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target,
+       m.target, m.key[1], c.t_compared, c.e_compared, c.or_disagrees, k.t_is_e, coalesce(m.and_only, ''), k.e_is_only,
+       c.columns, c.one_columns, k.columns, coalesce(m.where_conflict, ''), c.assignments,
        -- Nothing is taken over that the mapping does not speak of.
-       case when m.and_only is not null and m.where_conflict is null then E'\n         where ' || substr(m.and_only, 6) else '' end,
+       case when m.and_only is not null and m.where_conflict is null then ' where ' || substr(m.and_only, 6) else '' end,
+       c.other_columns, c.one_others, k.t_is_only, c.stored_columns, f.noted_stored, k.arguments, k.e_is_k, c.d_columns,
+       replace(k.e_columns, 'e.', 'd.'), f.noted, k.w_is_d, c.w_columns,
        case when m.and_only is not null and m.where_conflict is null then format($strange$
         if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s where not (%5$s)) then
             raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
                 using errcode = 'SH013', hint = 'Give one of them another key.';
-        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end)
+        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end,
+       f.noting)
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
@@ -2492,25 +2527,49 @@ CREATE FUNCTION crmshift.sync_appointments(of_id bigint[]) RETURNS bigint
 -- Make public.appointments hold what crmshift.appointments_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.appointments', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.appointments_expected as e on e.id = k.id
-    ), d as materialized (
-        select e.*
-          from e left join public.appointments as t on t.id = e.id
-         where t.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-    ), w as (
-        insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
-        select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
-        on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.appointments', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.id is null as "lacks it", (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as "differs in it" into one
+          from crmshift.appointments_expected as e left join public.appointments as t on t.id = e.id where e.id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent) values (one.id, one.contact_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent)
+            on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.appointments as t set (contact_id, scheduled_at, apptdate, status, reminder_sent) = row(one.contact_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) where t.id = ($1)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.id, stored.contact_id, stored.scheduled_at, stored.apptdate, stored.status, stored.reminder_sent) is distinct from (one.id, one.contact_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) then
+            uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.appointments_expected as e on e.id = k.id
+        ), d as materialized (
+            select e.*
+              from e left join public.appointments as t on t.id = e.id
+             where t.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+        ), w as (
+            insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
+            select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+            on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.appointments suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2531,25 +2590,49 @@ CREATE FUNCTION crmshift.sync_contact_custom_fields(of_contact_id uuid[], of_fie
 -- Make public.contact_custom_fields hold what crmshift.contact_custom_fields_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.contact_custom_fields', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1, $2) as k (contact_id, field_id)) as k join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
-    ), d as materialized (
-        select e.*
-          from e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id
-         where t.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
-    ), w as (
-        insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
-        select d.contact_id, d.field_id, d.value, d.created_at from d order by d.contact_id, d.field_id
-        on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.contact_custom_fields', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.contact_id is null as "lacks it", (t.value, t.created_at) is distinct from (e.value, e.created_at) as "differs in it" into one
+          from crmshift.contact_custom_fields_expected as e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id where e.contact_id = ($1)[1] and e.field_id = ($2)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at) values (one.contact_id, one.field_id, one.value, one.created_at)
+            on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.contact_custom_fields as t set (value, created_at) = row(one.value, one.created_at) where t.contact_id = ($1)[1] and t.field_id = ($2)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.contact_id, stored.field_id, stored.value, stored.created_at) is distinct from (one.contact_id, one.field_id, one.value, one.created_at) then
+            uneven := jsonb_build_array(jsonb_build_object('contact_id', stored.contact_id, 'field_id', stored.field_id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1, $2) as k (contact_id, field_id)) as k join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
+        ), d as materialized (
+            select e.*
+              from e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id
+             where t.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
+        ), w as (
+            insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
+            select d.contact_id, d.field_id, d.value, d.created_at from d order by d.contact_id, d.field_id
+            on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.contact_custom_fields suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2570,27 +2653,51 @@ CREATE FUNCTION crmshift.sync_contacts(of_id uuid[]) RETURNS bigint
 -- Make public.contacts hold what crmshift.contacts_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from public.contacts as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
-    perform set_config('crmshift.writing', 'public.contacts', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.contacts_expected as e on e.id = k.id
-    ), d as materialized (
-        select e.*
-          from e left join public.contacts as t on t.id = e.id
-         where t.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
-    ), w as (
-        insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
-        select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d order by d.id
-        on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.contacts', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at) as "differs in it" into one
+          from crmshift.contacts_expected as e left join public.contacts as t on t.id = e.id where e.id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) values (one.id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone_number, one.st_address, one.city, one.state, one.zip, one.lead_source, one.lead_status, one.appointment_status, one.created_at, one.updated_at)
+            on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.contacts as t set (workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) = row(one.workspace_id, one.firstname, one.lastname, one.email, one.phone_number, one.st_address, one.city, one.state, one.zip, one.lead_source, one.lead_status, one.appointment_status, one.created_at, one.updated_at) where t.id = ($1)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.id, stored.workspace_id, stored.firstname, stored.lastname, stored.email, stored.phone_number, stored.st_address, stored.city, stored.state, stored.zip, stored.lead_source, stored.lead_status, stored.appointment_status, stored.created_at, stored.updated_at) is distinct from (one.id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone_number, one.st_address, one.city, one.state, one.zip, one.lead_source, one.lead_status, one.appointment_status, one.created_at, one.updated_at) then
+            uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.contacts_expected as e on e.id = k.id
+        ), d as materialized (
+            select e.*
+              from e left join public.contacts as t on t.id = e.id
+             where t.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
+        ), w as (
+            insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
+            select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d order by d.id
+            on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.contacts suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2611,25 +2718,49 @@ CREATE FUNCTION crmshift.sync_customer_custom_fields(of_customer_id uuid[], of_f
 -- Make public.customer_custom_fields hold what crmshift.customer_custom_fields_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.customer_custom_fields', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1, $2) as k (customer_id, field_id)) as k join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
-    ), d as materialized (
-        select e.*
-          from e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id
-         where t.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
-    ), w as (
-        insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
-        select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d order by d.customer_id, d.field_id
-        on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.customer_custom_fields', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at) as "differs in it" into one
+          from crmshift.customer_custom_fields_expected as e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id where e.customer_id = ($1)[1] and e.field_id = ($2)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at) values (one.customer_id, one.field_id, one.workspace_id, one.value, one.created_at)
+            on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.customer_custom_fields as t set (workspace_id, value, created_at) = row(one.workspace_id, one.value, one.created_at) where t.customer_id = ($1)[1] and t.field_id = ($2)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.customer_id, stored.field_id, stored.workspace_id, stored.value, stored.created_at) is distinct from (one.customer_id, one.field_id, one.workspace_id, one.value, one.created_at) then
+            uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id, 'field_id', stored.field_id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1, $2) as k (customer_id, field_id)) as k join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
+        ), d as materialized (
+            select e.*
+              from e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id
+             where t.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
+        ), w as (
+            insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
+            select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d order by d.customer_id, d.field_id
+            on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.customer_custom_fields suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2650,25 +2781,49 @@ CREATE FUNCTION crmshift.sync_customers(of_cst_id uuid[]) RETURNS bigint
 -- Make public.customers hold what crmshift.customers_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.customers', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (cst_id)) as k join crmshift.customers_expected as e on e.cst_id = k.cst_id
-    ), d as materialized (
-        select e.*
-          from e left join public.customers as t on t.cst_id = e.cst_id
-         where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
-    ), w as (
-        insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
-        select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d order by d.cst_id
-        on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.customers', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.cst_id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees as "differs in it" into one
+          from crmshift.customers_expected as e left join public.customers as t on t.cst_id = e.cst_id where e.cst_id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) values (one.cst_id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone1, one.address1, one.city, one.state, one.zip, one.dateadded, one.lastchanged)
+            on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(one.workspace_id, one.firstname, one.lastname, one.email, one.phone1, one.address1, one.city, one.state, one.zip, one.dateadded, one.lastchanged) where t.cst_id = ($1)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.cst_id, stored.workspace_id, stored.firstname, stored.lastname, stored.email, stored.phone1, stored.address1, stored.city, stored.state, stored.zip, stored.dateadded, stored.lastchanged) is distinct from (one.cst_id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone1, one.address1, one.city, one.state, one.zip, one.dateadded, one.lastchanged) then
+            uneven := jsonb_build_array(jsonb_build_object('cst_id', stored.cst_id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (cst_id)) as k join crmshift.customers_expected as e on e.cst_id = k.cst_id
+        ), d as materialized (
+            select e.*
+              from e left join public.customers as t on t.cst_id = e.cst_id
+             where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
+        ), w as (
+            insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
+            select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d order by d.cst_id
+            on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.customers suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2694,12 +2849,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             perform crmshift.fill_customers($2);
             perform crmshift.fill_leads($2);
@@ -2709,16 +2867,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2757,12 +2919,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             perform crmshift.fill_customers($1);
             perform crmshift.fill_leads($1);
@@ -2772,16 +2937,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2821,12 +2990,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             expected_1 := crmshift.sync_customers($1);
             expected_2 := crmshift.sync_leads($1);
@@ -2838,16 +3010,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2886,12 +3062,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             perform crmshift.fill_contacts($1);
             expected_2 := crmshift.sync_contact_custom_fields($1, $2);
@@ -2900,16 +3079,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2948,12 +3131,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.contacts as t join unnest($1) as k (id) on t.id = k.id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.contacts as t join unnest($1) as k (id) on t.id = k.id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             expected_1 := crmshift.sync_contacts($1);
             if expected_1 < cardinality($1) then
@@ -2961,16 +3147,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -3009,12 +3199,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.appointments as t join unnest($1) as k (id) on t.id = k.id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.appointments as t join unnest($1) as k (id) on t.id = k.id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             expected_1 := crmshift.sync_appointments($1);
             if expected_1 < cardinality($1) then
@@ -3022,16 +3215,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -3070,10 +3267,11 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             perform crmshift.follow_primary_lead($1);
             expected_1 := crmshift.sync_contacts($1);
             if expected_1 < cardinality($1) then
@@ -3081,10 +3279,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'nested' from crmshift.appointments_of_leads($1) as r;
             if found then
@@ -3093,8 +3292,11 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -3143,26 +3345,49 @@ CREATE FUNCTION crmshift.sync_lead_appointments(of_id bigint[]) RETURNS bigint
 -- Make public.lead_appointments hold what crmshift.lead_appointments_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.lead_appointments', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.lead_appointments_expected as e on e.id = k.id
-    ), d as materialized (
-        select e.*
-          from e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
-         where t.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-    ), w as (
-        insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
-        select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
-        on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
-         where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.lead_appointments', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.id is null as "lacks it", (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as "differs in it" into one
+          from crmshift.lead_appointments_expected as e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary) where e.id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) values (one.id, one.lead_id, one.workspace_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent)
+            on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.lead_appointments as t set (lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) = row(one.lead_id, one.workspace_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) where t.id = ($1)[1] and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary) returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.id, stored.lead_id, stored.workspace_id, stored.scheduled_at, stored.apptdate, stored.status, stored.reminder_sent) is distinct from (one.id, one.lead_id, one.workspace_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) then
+            uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.lead_appointments_expected as e on e.id = k.id
+        ), d as materialized (
+            select e.*
+              from e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+             where t.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+        ), w as (
+            insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
+            select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+            on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         if exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id where not (exists (select from public.leads as l where l.id = t.lead_id and l.is_primary))) then
             raise exception 'There is a row of public.lead_appointments under the same key that the mapping lead_appointments does not speak of.'
@@ -3187,25 +3412,49 @@ CREATE FUNCTION crmshift.sync_leads(of_customer_id uuid[]) RETURNS bigint
 -- Make public.leads hold what crmshift.leads_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.leads', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (customer_id)) as k join crmshift.leads_expected as e on e.customer_id = k.customer_id
-    ), d as materialized (
-        select e.*
-          from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
-         where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
-    ), w as (
-        insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
-        select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d order by d.customer_id
-        on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.leads', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees as "differs in it" into one
+          from crmshift.leads_expected as e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary where e.customer_id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) values (one.customer_id, one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon)
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.customer_id, stored.workspace_id, stored.is_primary, stored.source, stored.disposition, stored.appointment_status, stored.entrydate, stored.lastchangedon) is distinct from (one.customer_id, one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) then
+            uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (customer_id)) as k join crmshift.leads_expected as e on e.customer_id = k.customer_id
+        ), d as materialized (
+            select e.*
+              from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
+             where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
+        ), w as (
+            insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
+            select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d order by d.customer_id
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            returning t.*
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.leads suppressed the write.' using errcode = 'SH011';
     end if;
@@ -3366,6 +3615,8 @@ CREATE FUNCTION crmshift.tg_appointments() RETURNS trigger
 -- After a statement on public.appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 bigint[]; k2 uuid[];
@@ -3378,11 +3629,19 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id), array_agg(contact_id) into k1, k2 from (select distinct id, contact_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(id), array_agg(contact_id) into k1, k2 from (
-            select distinct id, contact_id from (
-                (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was)
-                union all
-                (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        select n.id as new_1, w.id as old_1, n.contact_id as new_2, w.contact_id as old_2, (n.apptdate, n.contact_id, n.id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.contact_id, w.id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+            k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
+        elsif not one.alone then
+            select array_agg(id), array_agg(contact_id) into k1, k2 from (
+                select distinct id, contact_id from (
+                    (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was)
+                    union all
+                    (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3410,6 +3669,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_appointments(k1, k2, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3434,6 +3696,8 @@ CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
 -- After a statement on public.contact_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[]; k2 uuid[];
@@ -3446,11 +3710,19 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(contact_id), array_agg(field_id) into k1, k2 from (select distinct contact_id, field_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(contact_id), array_agg(field_id) into k1, k2 from (
-            select distinct contact_id, field_id from (
-                (select contact_id, created_at, field_id, value from changed except all select contact_id, created_at, field_id, value from was)
-                union all
-                (select contact_id, created_at, field_id, value from was except all select contact_id, created_at, field_id, value from changed)) as y) as x;
+        select n.contact_id as new_1, w.contact_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.contact_id, n.created_at, n.field_id, n.value) is distinct from (w.contact_id, w.created_at, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+            k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
+        elsif not one.alone then
+            select array_agg(contact_id), array_agg(field_id) into k1, k2 from (
+                select distinct contact_id, field_id from (
+                    (select contact_id, created_at, field_id, value from changed except all select contact_id, created_at, field_id, value from was)
+                    union all
+                    (select contact_id, created_at, field_id, value from was except all select contact_id, created_at, field_id, value from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3478,6 +3750,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_contact_custom_fields(k1, k2, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3502,6 +3777,8 @@ CREATE FUNCTION crmshift.tg_contacts() RETURNS trigger
 -- After a statement on public.contacts: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[];
@@ -3514,11 +3791,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id) into k1 from (select distinct id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(id) into k1 from (
-            select distinct id from (
-                (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was)
-                union all
-                (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed)) as y) as x;
+        select n.id as new_1, w.id as old_1, (n.appointment_status, n.city, n.created_at, n.email, n.firstname, n.id, n.lastname, n.lead_source, n.lead_status, n.phone_number, n.st_address, n.state, n.updated_at, n.workspace_id, n.zip) is distinct from (w.appointment_status, w.city, w.created_at, w.email, w.firstname, w.id, w.lastname, w.lead_source, w.lead_status, w.phone_number, w.st_address, w.state, w.updated_at, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(id) into k1 from (
+                select distinct id from (
+                    (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was)
+                    union all
+                    (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3546,6 +3830,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_contacts(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3570,6 +3857,8 @@ CREATE FUNCTION crmshift.tg_customer_custom_fields() RETURNS trigger
 -- After a statement on public.customer_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[]; k2 uuid[];
@@ -3582,11 +3871,19 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(customer_id), array_agg(field_id) into k1, k2 from (select distinct customer_id, field_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(customer_id), array_agg(field_id) into k1, k2 from (
-            select distinct customer_id, field_id from (
-                (select created_at, customer_id, field_id, value from changed except all select created_at, customer_id, field_id, value from was)
-                union all
-                (select created_at, customer_id, field_id, value from was except all select created_at, customer_id, field_id, value from changed)) as y) as x;
+        select n.customer_id as new_1, w.customer_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.created_at, n.customer_id, n.field_id, n.value) is distinct from (w.created_at, w.customer_id, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+            k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
+        elsif not one.alone then
+            select array_agg(customer_id), array_agg(field_id) into k1, k2 from (
+                select distinct customer_id, field_id from (
+                    (select created_at, customer_id, field_id, value from changed except all select created_at, customer_id, field_id, value from was)
+                    union all
+                    (select created_at, customer_id, field_id, value from was except all select created_at, customer_id, field_id, value from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3614,6 +3911,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_customer_custom_fields(k1, k2, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3638,6 +3938,8 @@ CREATE FUNCTION crmshift.tg_customers() RETURNS trigger
 -- After a statement on public.customers: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[];
@@ -3650,11 +3952,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(cst_id) into k1 from (select distinct cst_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(cst_id) into k1 from (
-            select distinct cst_id from (
-                (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was)
-                union all
-                (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed)) as y) as x;
+        select n.cst_id as new_1, w.cst_id as old_1, (n.address1, n.city, n.cst_id, n.dateadded, n.email, n.firstname, n.lastchanged, n.lastname, n.phone1, n.state, n.workspace_id, n.zip) is distinct from (w.address1, w.city, w.cst_id, w.dateadded, w.email, w.firstname, w.lastchanged, w.lastname, w.phone1, w.state, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(cst_id) into k1 from (
+                select distinct cst_id from (
+                    (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was)
+                    union all
+                    (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3682,6 +3991,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_customers(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3706,6 +4018,8 @@ CREATE FUNCTION crmshift.tg_lead_appointments() RETURNS trigger
 -- After a statement on public.lead_appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 bigint[];
@@ -3718,11 +4032,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id) into k1 from (select distinct id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(id) into k1 from (
-            select distinct id from (
-                (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was)
-                union all
-                (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        select n.id as new_1, w.id as old_1, (n.apptdate, n.id, n.lead_id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.id, w.lead_id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(id) into k1 from (
+                select distinct id from (
+                    (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was)
+                    union all
+                    (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3750,6 +4071,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_lead_appointments(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3774,6 +4098,8 @@ CREATE FUNCTION crmshift.tg_leads() RETURNS trigger
 -- After a statement on public.leads: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[];
@@ -3786,11 +4112,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(customer_id) into k1 from (select distinct customer_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(customer_id) into k1 from (
-            select distinct customer_id from (
-                (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was)
-                union all
-                (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed)) as y) as x;
+        select n.customer_id as new_1, w.customer_id as old_1, (n.appointment_status, n.customer_id, n.disposition, n.is_primary, n.lastchangedon, n.source) is distinct from (w.appointment_status, w.customer_id, w.disposition, w.is_primary, w.lastchangedon, w.source) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(customer_id) into k1 from (
+                select distinct customer_id from (
+                    (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was)
+                    union all
+                    (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3824,6 +4157,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_leads(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3863,11 +4199,17 @@ with s as (
            string_agg('k' || i, ', ' order by i) as variables,
            string_agg(format('array_agg(%I)', c), ', ' order by i) as collected,
            string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('n.%I as new_%s, w.%I as old_%s', c, i, c, i), ', ' order by i) as both,
+           string_agg(format('k%s := case when same_key then array[one.new_%s] else array[one.new_%s, one.old_%s] end;', i, i, i, i), E'\n            ' order by i) as taken,
+           string_agg('one.new_' || i, ', ' order by i) as new_keys,
+           string_agg('one.old_' || i, ', ' order by i) as old_keys,
            string_agg(format('$%s[:half]', i), ', ' order by i) as first_half,
            string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half
       from s, unnest(s.keys) with ordinality as u (c, i)
 ), r as (
-    select string_agg(quote_ident(c), ', ' order by c) as reads from s, unnest(s.reads) as c
+    select string_agg(quote_ident(c), ', ' order by c) as reads, string_agg(format('n.%I', c), ', ' order by c) as n_reads,
+           string_agg(format('w.%I', c), ', ' order by c) as w_reads
+      from s, unnest(s.reads) as c
 ), f as (
     select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
            x ->> 'whole_of' as whole_of,
@@ -3901,9 +4243,12 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
+           -- Nested, for the condition of one `if` is set up as a whole before any of it is asked.
            coalesce(string_agg(format($sql$
-            if op = 'INSERT' and exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            if op = 'INSERT' then
+                if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
            coalesce(string_agg(format($sql$
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
@@ -3940,24 +4285,29 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
                             where q.side = %12$L and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;%13$s
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array[%15$s]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in (%15$s) and t.tgdeferrable and t.tgname not like 'crmshift\_%%') then
+                perform crmshift.try_deferred(array[%15$s]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -3995,6 +4345,8 @@ as $trigger$
 -- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     %5$s;
@@ -4007,11 +4359,18 @@ begin
     elsif tg_op = 'DELETE' then
         select %6$s into %7$s from (select distinct %8$s from was) as x;
     elsif tg_op = 'UPDATE' then
-        select %6$s into %7$s from (
-            select distinct %8$s from (
-                (select %9$s from changed except all select %9$s from was)
-                union all
-                (select %9$s from was except all select %9$s from changed)) as y) as x;
+        select %19$s, (%20$s) is distinct from (%21$s) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (%22$s) = (%23$s);
+            %24$s
+        elsif not one.alone then
+            select %6$s into %7$s from (
+                select distinct %8$s from (
+                    (select %9$s from changed except all select %9$s from was)
+                    union all
+                    (select %9$s from was except all select %9$s from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -4039,6 +4398,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.%12$I(%7$s, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -4052,7 +4414,8 @@ begin
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
        s.side, about.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, s.other_side,
-       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached)
+       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached,
+       k.both, r.n_reads, r.w_reads, k.new_keys, k.old_keys, k.taken)
   from s, k, r, calls, about
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
