@@ -548,7 +548,6 @@ def test_a_customer_that_cannot_change_workspace_in_legacy_keeps_its_fields_out_
     assert_in_sync(conn)
 
 
-@bug("B21: until it is drained, its appointments differ and are not queued")
 def test_a_primary_lead_demoted_while_legacy_waits_in_the_queue_makes_way_for_the_next_one(db: Db) -> None:
     conn = db("parallel")
     conn.execute(
