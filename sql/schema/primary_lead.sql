@@ -11,7 +11,6 @@ create table crmshift.primary_lead_rule (
     choose   text not null default 'oldest' constraint choice_is_known check (choose in ('oldest', 'newest')),
     closed   text[] not null default '{}' constraint closed_dispositions_are_named check (array_position(closed, null) is null)
 );
-insert into crmshift.primary_lead_rule default values;
 comment on table crmshift.primary_lead_rule is 'Which lead becomes the primary one where the application chose none. One row: update crmshift.primary_lead_rule set closed = ''{won,lost}''.';
 comment on column crmshift.primary_lead_rule.choose is 'oldest or newest, by leads.entrydate, then by id.';
 comment on column crmshift.primary_lead_rule.closed is 'Dispositions that close a lead, verbatim. Open leads go before closed ones; a primary lead that is closed on the target makes way for an open one. Empty: never.';
@@ -175,29 +174,38 @@ create function crmshift.tg_note_lead() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, public, pg_temp
 as $trigger$
+declare
+    is_closed boolean := old.is_primary and new.is_primary and new.customer_id = old.customer_id;
 begin
+    if is_closed and crmshift.is_syncing() then
+        return null;  -- closed by legacy, which must see what it wrote
+    end if;
     insert into crmshift.primary_lead_wanted (customer_ids, demoted, closed)
-    values (array[old.customer_id, new.customer_id], case when old.is_primary and not new.is_primary then old.id end,
-            old.is_primary and new.is_primary and new.customer_id = old.customer_id);
+    values (array[old.customer_id, new.customer_id], case when old.is_primary and not new.is_primary then old.id end, is_closed);
     return null;
 end
 $trigger$;
 comment on function crmshift.tg_note_lead() is 'Notes the customer of a lead that was demoted, closed, or passed to another one.';
 
-create function crmshift.tg_read_primary_lead_rule() returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, public, pg_temp
+create function crmshift.tg_apply_primary_lead_rule() returns trigger
+language plpgsql
 as $trigger$
-declare
-    dispositions text := (select nullif(closed, '{}')::text from crmshift.primary_lead_rule);
+-- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule.
 begin
-    if dispositions is distinct from nullif(current_setting('crmshift.closed', true), '') then
-        perform set_config('crmshift.closed', coalesce(dispositions, ''), true);
-    end if;
+    execute format(
+        'create or replace trigger crmshift_then_note_closed
+         after update of disposition on public.leads
+         for each row when (old.is_primary and new.is_primary and new.disposition is distinct from old.disposition
+                            and new.disposition = any (%L::text[]))
+         execute function crmshift.tg_note_lead()', new.closed);
     return null;
 end
 $trigger$;
-comment on function crmshift.tg_read_primary_lead_rule() is 'Reads once for each statement which dispositions close a lead, so that no row has to.';
+comment on function crmshift.tg_apply_primary_lead_rule() is 'Puts the closed dispositions into the condition of the trigger crmshift_then_note_closed. Its lock keeps writers of leads waiting for a moment.';
+
+create trigger rule_is_applied
+after insert or update on crmshift.primary_lead_rule
+for each row execute function crmshift.tg_apply_primary_lead_rule();
 
 create trigger crmshift_then_note_insert
 after insert on public.leads referencing new table as changed
@@ -212,17 +220,7 @@ after update on public.leads
 for each row when (new.customer_id <> old.customer_id or old.is_primary and not new.is_primary)
 execute function crmshift.tg_note_lead();
 
-create trigger crmshift_read_primary_lead_rule
-before update of disposition on public.leads
-for each statement execute function crmshift.tg_read_primary_lead_rule();
-
--- What legacy writes stays where it is: legacy must see what it wrote.
-create trigger crmshift_then_note_closed
-after update of disposition on public.leads
-for each row when (old.is_primary and new.is_primary and new.disposition is distinct from old.disposition
-                   and new.disposition = any (nullif(current_setting('crmshift.closed', true), '')::text[])
-                   and not crmshift.is_syncing())
-execute function crmshift.tg_note_lead();
+insert into crmshift.primary_lead_rule default values;
 
 -- Whoever promotes a lead need not demote the present one first. The row is written as not primary, and when the statement
 -- is over the present one is demoted and this one promoted: a statement cannot do both in an order that suits the unique index.
@@ -246,7 +244,10 @@ language plpgsql security definer
 set search_path = pg_catalog, public, pg_temp
 as $trigger$
 declare
-    asked uuid[] := string_to_array(current_setting('crmshift.asked'), ',')::uuid[];
+    -- Of several leads of one customer the last one stays: so it would be, were they promoted one by one.
+    asked uuid[] := array(select distinct on (l.customer_id) l.id
+                            from unnest(string_to_array(current_setting('crmshift.asked'), ',')::uuid[]) with ordinality as a (id, i)
+                            join public.leads as l on l.id = a.id order by l.customer_id, a.i desc);
 begin
     perform set_config('crmshift.asked', '', true);
     for attempt in 1 .. 3 loop
