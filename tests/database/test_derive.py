@@ -368,7 +368,9 @@ def test_a_mapping_with_names_that_need_quotes_works(make_database: Callable[[st
                 1,
             ),
             "sql/mapping/contacts.sql": lambda s: s.replace(
-                "       t.dateadded ", '       t."Home" as "Home Page",\n       t."user" as "order",\n       t.dateadded ', 1
+                "       t.dateadded ",
+                '       t."Home" as "Home Page",\n       t."user" as "order",\n       t.dateadded ',
+                1,
             ),
         },
     )
@@ -401,7 +403,9 @@ def test_a_column_of_a_type_without_equality_is_refused_before_any_write_could_f
             "sql/mapping/customers.sql": lambda s: s.replace(
                 "       c.created_at", "       c.extra,\n       c.created_at", 1
             ),
-            "sql/mapping/contacts.sql": lambda s: s.replace("       t.dateadded ", "       t.extra,\n       t.dateadded ", 1),
+            "sql/mapping/contacts.sql": lambda s: s.replace(
+                "       t.dateadded ", "       t.extra,\n       t.dateadded ", 1
+            ),
         },
     )
     with pytest.raises(Refused, match=r"extra of public\.contacts is of type json, which has no equality"):
