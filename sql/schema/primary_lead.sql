@@ -98,6 +98,9 @@ begin
     exception when others then
         get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                 in_table = table_name, in_column = column_name;
+        if exists (select from crmshift.sync_control as c where c.entity = 'customer' and c.on_error = 'raise') then
+            raise;
+        end if;
     end;
     if state in ('55P03', '40P01') then
         perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
@@ -106,12 +109,13 @@ begin
         perform crmshift.elect_or_queue(customer_ids[:half], demoted, closed);
         perform crmshift.elect_or_queue(customer_ids[half + 1:], demoted, closed);
     else
-        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-        values ('contacts', jsonb_build_object('id', customer_ids[1]), 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, ''));
+        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate, message, constraint_name, table_name, column_name)
+        values ('contacts', jsonb_build_object('id', customer_ids[1]), 'target', 'failed', state, why,
+                nullif(violated, ''), nullif(in_table, ''), nullif(in_column, ''));
     end if;
 end
 $$;
-comment on function crmshift.elect_or_queue(uuid[], uuid[], uuid[]) is 'Elect primary leads; customers for whom that fails are queued. Never raises.';
+comment on function crmshift.elect_or_queue(uuid[], uuid[], uuid[]) is 'Elect primary leads; customers for whom that fails are queued. Raises only where the entity customer is set to.';
 
 create function crmshift.tg_elect_primary_lead() returns trigger
 language plpgsql security definer
@@ -281,34 +285,37 @@ execute function crmshift.tg_make_primary_lead();
 create function crmshift.follow_primary_lead(customer_ids uuid[]) returns void
 language plpgsql
 as $$
--- Called before contacts are written from these customers' leads. Have those appointments synced that legacy now sees and
--- did not before, sees no more, or sees with another contact. A customer without a primary lead waits for COMMIT, unless its
--- row is about to be settled: by a person (outside of any trigger), or because it stands in the queue.
+-- Called before contacts are written from these customers' leads. A customer without a primary lead waits for COMMIT, unless
+-- its row is about to be settled: by a person (outside of any trigger), or because it stands in the queue.
 declare
     vacant uuid[] := crmshift.without_primary_lead(customer_ids);
 begin
-    if vacant is not null then
-        if pg_trigger_depth() > 0 then
-            select array_agg(k.id) into vacant from unnest(vacant) as k (id)
-             where exists (select from crmshift.queued as q where q.subject = 'contacts' and q.subject_key = jsonb_build_object('id', k.id));
-        end if;
-        if vacant is not null then
-            perform from public.contacts as c where c.id = any (vacant) order by c.id for no key update of c;
-            perform set_config('crmshift.writing', 'public.leads', true);
-            update public.leads as l set is_primary = true
-             where l.id in (select n.lead_id from crmshift.next_primary_lead(crmshift.without_primary_lead(vacant), '{}') as n);
-        end if;
+    if vacant is not null and pg_trigger_depth() > 0 then
+        select array_agg(k.id) into vacant from unnest(vacant) as k (id)
+         where exists (select from crmshift.sync_queue as q
+                        where q.subject = 'contacts' and q.key = jsonb_build_object('id', k.id) and q.reason <> 'nested');
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason)
-    select 'appointments', jsonb_build_object('id', a.id), 'nested'
-      from unnest(customer_ids) as k (id)
-      join public.leads as l on l.customer_id = k.id
-      join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
-     where case when l.is_primary then not exists (select from public.appointments as o where o.id = a.id and o.contact_id = l.customer_id)
-                else exists (select from public.appointments as o where o.id = a.id) end;
-    if found then
-        perform set_config('crmshift.noted', 'yes', true);
+    if vacant is not null then
+        perform from public.contacts as c where c.id = any (vacant) order by c.id for no key update of c;
+        perform set_config('crmshift.writing', 'public.leads', true);
+        update public.leads as l set is_primary = true
+         where l.id in (select n.lead_id from crmshift.next_primary_lead(crmshift.without_primary_lead(vacant), '{}') as n);
     end if;
 end
 $$;
-comment on function crmshift.follow_primary_lead(uuid[]) is 'Before contacts are written from their leads: the appointments of a lead that became primary, or is it no more, become visible in legacy, or go.';
+comment on function crmshift.follow_primary_lead(uuid[]) is 'Before what is queued is settled: a customer with leads but no primary one gets one.';
+
+create function crmshift.appointments_of_leads(customer_ids uuid[]) returns table (subject text, key jsonb)
+language sql stable
+as $$
+-- A write on leads can change which appointments legacy sees: those of a lead that became primary, that is so no more, or
+-- that went to another customer. While none is primary it goes on seeing those it sees.
+select 'appointments', jsonb_build_object('id', a.id)
+  from unnest($1) as k (id)
+  join public.leads as l on l.customer_id = k.id
+  join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
+ where case when l.is_primary then not exists (select from public.appointments as o where o.id = a.id and o.contact_id = l.customer_id)
+            else exists (select from public.appointments as o where o.id = a.id)
+                 and exists (select from public.leads as p where p.customer_id = l.customer_id and p.is_primary) end
+$$;
+comment on function crmshift.appointments_of_leads(uuid[]) is 'Appointments that legacy now sees and did not before, sees no more, or sees with another contact, after leads of these customers were written.';

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from psycopg import sql
 
-from crmshift import db, ledger, validation
+from crmshift import db, ledger, sync
 from crmshift.apply import execute
 from crmshift.db import Connection
 from crmshift.errors import Refused
@@ -87,7 +87,7 @@ def run(conn: Connection, compiled: Compiled, target: str, accepted: int, progre
             return plan
         refuse_unaccepted(plan, accepted)
         if plan.deletes_data:
-            validation.drain(conn)
+            sync.drain(conn)
         return db.with_lock_retry(
             lambda: _in_one_transaction(conn, compiled, target, accepted, progress), on_wait=progress.waiting
         )
@@ -134,7 +134,7 @@ def _fence(conn: Connection, compiled: Compiled) -> None:
     if db.fetch_value(conn, "select to_regprocedure('crmshift.drain(integer)')") is None:
         return
     conn.execute("select crmshift.drain(2147483647)")
-    outstanding = db.fetch_value(conn, "select count(*) from crmshift.queued where direction = 'to_legacy'")
+    outstanding = db.fetch_value(conn, "select count(*) from crmshift.sync_queue where side = 'target'")
     if outstanding:
         raise Refused(
             f"Writes made on the lead-centric side have not reached legacy and would be lost: {outstanding}.",

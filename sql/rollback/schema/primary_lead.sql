@@ -1,4 +1,5 @@
 -- Undoes schema/primary_lead.
+drop function crmshift.appointments_of_leads(uuid[]);
 drop function crmshift.follow_primary_lead(uuid[]);
 drop trigger crmshift_then_make_primary_lead on public.leads;
 drop trigger crmshift_ask_primary_lead on public.leads;
