@@ -16,7 +16,7 @@ create view crmshift.customer_lock with (security_barrier = true) as
 select c.id as customer_id, null::boolean as held
   from public.contacts as c
  where exists (select from crmshift.visible_customer as v where v.cst_id = c.id);
-comment on view crmshift.customer_lock is 'The contacts of customers the current role can see, for SELECT … FOR NO KEY UPDATE alone; see crmshift.lock_customer.';
+comment on view crmshift.customer_lock is 'The contacts of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
 comment on column crmshift.customer_lock.held is 'Always null. The right to update it is the right to lock the row; it cannot be written.';
 grant select, update (held) on crmshift.customer_lock to public;
 
@@ -25,25 +25,31 @@ language plpgsql
 set search_path = pg_catalog, public, pg_temp
 as $$
 -- Hold everything about one customer until the transaction ends. While the contact's row is waited for, nothing of the
--- customer is held. The other rows are waited for only shortly: whoever holds one of them may want the contact next, so
--- it is let go (that is what the inner block does) and all is tried again.
+-- customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
+-- The other rows are waited for only shortly: their holder may want the contact next, so it is let go (that is what the
+-- inner block does), and all is tried again.
 declare
     given text := current_setting('lock_timeout');
     patience interval := given;  -- 0: forever
     began timestamptz := clock_timestamp();
+    -- What the transaction held before this call is not let go: then, after a while, waiting is left to the deadlock detector.
+    holds_nothing boolean := pg_current_xact_id_if_assigned() is null;
 begin
     loop
         begin
-            perform from crmshift.customer_lock as k where k.customer_id = $1 for no key update;
-            perform set_config('lock_timeout', '50ms', true);
-            perform from public.customers as c where c.cst_id = $1 for no key update;
+            perform from crmshift.customer_lock as k where k.customer_id = $1 for update;
+            if holds_nothing or clock_timestamp() < began + interval '1 s' then
+                perform set_config('lock_timeout', '50ms', true);
+            end if;
+            perform from public.customers as c where c.cst_id = $1 for update;
             if not found then
                 raise exception 'There is no customer %.', $1
                     using errcode = 'SH001', hint = 'select cst_id from customers lists those this role can see.';
             end if;
-            perform from public.leads as l where l.customer_id = $1 order by l.id for no key update;
+            perform from public.leads as l where l.customer_id = $1 order by l.id for update;
             perform from public.lead_appointments as a
-              where a.lead_id in (select l.id from public.leads as l where l.customer_id = $1) order by a.id for no key update;
+              where a.lead_id in (select l.id from public.leads as l where l.customer_id = $1) order by a.id for update;
+            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform set_config('lock_timeout', given, true);
             return;
         exception when lock_not_available then
