@@ -47,8 +47,8 @@ begin
                     using errcode = 'SH001', hint = 'select cst_id from customers lists those this role can see.';
             end if;
             perform from public.leads as l where l.customer_id = $1 order by l.id for update;
-            perform from public.lead_appointments as a
-              where a.lead_id in (select l.id from public.leads as l where l.customer_id = $1) order by a.id for update;
+            perform from public.leads as l join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
+              where l.customer_id = $1 order by a.id for update of a;
             perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform set_config('lock_timeout', given, true);
             return;
@@ -204,7 +204,8 @@ set search_path = pg_catalog, public, pg_temp
 as $$
 begin
     perform crmshift.lock_lead(lead);
-    delete from public.appointment_custom_fields as f using public.lead_appointments as a where a.lead_id = lead and f.appointment_id = a.id;
+    delete from public.appointment_custom_fields as f using public.leads as l, public.lead_appointments as a
+     where l.id = lead and a.workspace_id = l.workspace_id and a.lead_id = l.id and f.appointment_id = a.id;
     delete from public.lead_custom_fields as f where f.lead_id = $1;
     delete from public.leads as l where l.id = lead;
 end

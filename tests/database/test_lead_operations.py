@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -305,3 +305,28 @@ def test_the_lock_timeout_of_the_application_is_as_it_was(conn: psycopg.Connecti
         conn.execute("select set_config('lock_timeout', %s, true)", [setting])
         call(conn, "lock_customer", ADA)
         assert conn.execute("show lock_timeout").fetchone() == (setting,)
+
+
+# --- cost
+
+
+def test_to_delete_one_contact_the_others_leads_are_not_read(make_database: Callable[[str], str]) -> None:
+    """What legacy cannot hold of it is archived first; made out for this one contact, not for all."""
+    with psycopg.connect(make_database("parallel"), autocommit=True) as conn:
+        conn.execute(
+            "insert into contacts (workspace_id, lead_status) select %s, 'new' from generate_series(1, 2000)",
+            [WORKSPACE],
+        )
+        conn.execute("analyze")
+        one = conn.execute("select id from contacts where firstname is null limit 1").fetchone()
+        conn.execute("select pg_stat_force_next_flush()")
+        with conn.transaction(force_rollback=True):
+            conn.execute("set local enable_seqscan = off")  # as with more rows
+            conn.execute("delete from contacts where id = %s", one)
+            read = conn.execute(
+                """
+                select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) < 1000 from pg_stat_xact_user_tables
+                 where relname in ('contacts', 'customers', 'leads')
+                """
+            )
+            assert read.fetchone() == (True,)

@@ -449,6 +449,32 @@ def test_what_legacy_cannot_take_undoes_no_election(conn: psycopg.Connection) ->
     assert_all_is_well(conn)
 
 
+def test_where_errors_of_the_sync_are_to_be_raised_an_election_that_fails_fails_the_commit(
+    conn: psycopg.Connection,
+) -> None:
+    conn.execute("select crmshift.set_on_error('customer', 'raise')")
+    conn.execute(
+        "alter table leads add constraint only_the_first check (not is_primary or disposition = 'new') not valid"
+    )
+    with pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute(named("delete from leads where id = :l1"))
+    assert (primary(conn), seen(conn)) == ([L1], ("new", [1, 2]))
+    assert_all_is_well(conn)
+
+
+def test_while_the_sync_is_paused_leads_are_elected_and_legacy_follows_later(conn: psycopg.Connection) -> None:
+    conn.execute("call crmshift.pause('tests')")
+    conn.execute(named("delete from leads where id = :l1"))
+    conn.execute(named("insert into leads (customer_id, workspace_id, disposition) values (:ben, :w, 'first')"))
+    assert (primary(conn), len(primary(conn, BEN))) == ([L2], 1)
+    assert (seen(conn), seen(conn, BEN)) == (("new", [1, 2]), (None, []))
+    assert_agreement(conn)
+    conn.execute("select crmshift.resume()")
+    drain(conn)
+    assert (seen(conn), seen(conn, BEN)) == (("second", [20]), ("first", []))
+    assert_all_is_well(conn)
+
+
 def test_an_election_waits_for_a_lock_no_longer_than_a_sync(make_database: Make) -> None:
     dsn = make_database("parallel")
     with sessions(dsn, "holder", "application") as (holder, application):
