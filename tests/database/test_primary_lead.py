@@ -246,6 +246,45 @@ def test_the_customer_may_change_meanwhile(conn: psycopg.Connection) -> None:
     assert_all_is_well(conn)
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        "update contacts set city = 'Rom' where id = :ada",
+        "update contacts set lead_status = 'from legacy' where id = :ada",
+        "insert into appointments (contact_id, status) values (:ada, 'from legacy')",
+        "update appointments set status = 'from legacy' where contact_id = :ada",
+        "delete from appointments where id = 1",
+    ],
+)
+@pytest.mark.parametrize(
+    "before", ["delete from leads where id = :l1", "update leads set is_primary = false where id = :l1"]
+)
+def test_what_legacy_writes_meanwhile_makes_no_lead_and_is_not_lost(
+    conn: psycopg.Connection, before: str, write: str
+) -> None:
+    """There is no lead to write to, until one is elected: then both are merged."""
+    with conn.transaction():
+        conn.execute(named(before))
+        conn.execute(named(write))
+    assert primary(conn) == [L2]
+    assert_agreement(conn)
+    drain(conn)
+    assert_all_is_well(conn)
+    assert conn.execute(
+        named("select count(*) from leads where customer_id = :ada and id not in (:l1, :l2, :l3)")
+    ).fetchone() == (0,)
+    if "city" in write:
+        assert conn.execute(named("select city from customers where cst_id = :ada")).fetchone() == ("Rom",)
+    elif "from legacy" in write and not (write.startswith("update appointments") and before.startswith("delete")):
+        found = conn.execute(
+            """
+            select exists (select from contacts where lead_status = 'from legacy') or exists (select from lead_appointments where status = 'from legacy')
+                or exists (select from crmshift.conflict_log as c where c::text like '%from legacy%')
+            """
+        )
+        assert found.fetchone() == (True,)
+
+
 # --- which one
 
 
