@@ -1,0 +1,169 @@
+"""The state machine: sessions that write on both sides in turns, faults that come and go, and the promises after each commit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from psycopg.pq import TransactionStatus
+
+from tests.properties import faults, promises, writes
+from tests.properties.faults import Fault
+from tests.properties.stage import SESSIONS, Stage
+from tests.properties.writes import Statement
+
+sessions = st.sampled_from(SESSIONS)
+
+
+class Histories(RuleBasedStateMachine):
+    """Rules by name: hypothesis leaves some of them out of each history, so that all kinds of mixtures come about."""
+
+    stage: ClassVar[Stage]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+        self.levels = dict.fromkeys(SESSIONS, "read committed")
+        self.stage.begin()
+
+    # --- transactions
+
+    @rule(session=sessions, level=st.sampled_from(["read committed", "read committed", "repeatable read", "serializable"]))
+    def begin(self, session: str, level: str) -> None:
+        if not self.stage.in_transaction(session):
+            self.levels[session] = level
+            self.run(session, f"begin isolation level {level}")
+
+    @rule(session=sessions)
+    def commit(self, session: str) -> None:
+        if self.stage.in_transaction(session):
+            self.run(session, "commit")
+
+    @rule(session=sessions)
+    def rollback(self, session: str) -> None:
+        if self.stage.in_transaction(session):
+            self.run(session, "rollback")
+
+    @rule(session=sessions)
+    def savepoint(self, session: str) -> None:
+        if self.stage.in_transaction(session):
+            name = f"s{len(self.stage.savepoints[session]) + 1}"
+            self.run(session, f"savepoint {name}")
+            self.stage.savepoints[session].append(name)
+
+    @rule(session=sessions)
+    def rollback_to_savepoint(self, session: str) -> None:
+        if self.stage.savepoints[session]:
+            self.run(session, f"rollback to savepoint {self.stage.savepoints[session][-1]}")
+
+    @rule(session=sessions)
+    def release_savepoint(self, session: str) -> None:
+        if self.stage.savepoints[session]:
+            self.run(session, f"release savepoint {self.stage.savepoints[session].pop()}")
+
+    @rule(session=sessions)
+    def kill(self, session: str) -> None:
+        if self.stage.in_transaction(session):
+            self.stage.kill(session)
+            self.check()
+
+    @rule(session=sessions, statement=writes.hold)
+    def hold(self, session: str, statement: Statement) -> None:
+        if self.stage.in_transaction(session):
+            self.run(session, statement)
+
+    # --- faults
+
+    def break_(self, fault: Fault) -> None:
+        self.stage.break_(fault)
+
+    @precondition(lambda self: self.stage.calm)
+    @rule(fault=faults.refusals)
+    def refuse(self, fault: Fault) -> None:
+        self.break_(fault)
+
+    @precondition(lambda self: self.stage.calm)
+    @rule(fault=faults.freezes)
+    def freeze(self, fault: Fault) -> None:
+        self.break_(fault)
+
+    @precondition(lambda self: self.stage.calm)
+    @rule(fault=faults.raises)
+    def raise_(self, fault: Fault) -> None:
+        self.break_(fault)
+
+    @precondition(lambda self: self.stage.calm)
+    @rule(fault=faults.suppressions)
+    def suppress(self, fault: Fault) -> None:
+        self.break_(fault)
+
+    @precondition(lambda self: self.stage.calm)
+    @rule(fault=faults.normalisations)
+    def normalise(self, fault: Fault) -> None:
+        self.break_(fault)
+
+    @precondition(lambda self: self.stage.calm and self.stage.faults)
+    @rule(data=st.data())
+    def mend(self, data: st.DataObject) -> None:
+        self.stage.mend(data.draw(st.sampled_from(sorted(self.stage.faults))))
+
+    @rule()
+    def drain(self) -> None:
+        self.stage.dba_execute("select * from crmshift.drain()")
+        self.check()
+
+    # --- how it goes on and ends
+
+    def run(self, session: str, statement: Statement | str) -> None:
+        """Executes a statement as an application does: after an error back to where it can go on."""
+        error = self.stage.execute(session, statement)
+        if error is not None:
+            self.promise(lambda: promises.isolation(self.stage, error, self.levels[session]))
+        if self.stage.status(session) is TransactionStatus.INERROR:
+            saved = self.stage.savepoints[session]
+            self.stage.execute(session, f"rollback to savepoint {saved[-1]}" if saved else "rollback")
+        if not self.stage.in_transaction(session):
+            self.stage.savepoints[session].clear()
+            self.levels[session] = "read committed"
+            self.check()
+
+    def check(self) -> None:
+        self.promise(lambda: promises.agreement(self.stage))
+
+    def promise(self, asked) -> None:  # type: ignore[no-untyped-def]
+        try:
+            asked()
+        except promises.Broken:
+            self.broken = True
+            raise
+
+    def teardown(self) -> None:
+        if self.broken:
+            return
+        for session in SESSIONS:
+            self.commit(session)
+        for name in sorted(self.stage.faults):
+            self.stage.mend(name)
+        promises.settings(self.stage)
+        promises.settled(self.stage)
+
+
+# B19, B21 are open: what a refused change of these means for the rows that hang on them is not queued.
+_ONLY_WHERE_NOTHING_FAILS = {"move_contacts", "move_customers", "rekey_customers", "demote_leads", "delete_leads", "move_leads", "delete_customers"}
+
+
+def _writing(name: str, statements: writes.Statements):  # type: ignore[no-untyped-def]
+    def write(self: Histories, session: str, statement: Statement) -> None:
+        if name not in _ONLY_WHERE_NOTHING_FAILS or self.stage.undisturbed:
+            self.run(session, statement)
+
+    write.__name__ = name
+    return rule(session=sessions, statement=statements)(write)
+
+
+for _name, _statements in vars(writes).items():
+    if isinstance(_statements, st.SearchStrategy) and _name.split("_")[0] in (
+        "insert", "update", "delete", "move", "rekey", "write", "truncate", "demote"
+    ):
+        setattr(Histories, _name, _writing(_name, _statements))

@@ -1,0 +1,86 @@
+"""What crmshift promises, asked of a stage."""
+
+from __future__ import annotations
+
+import psycopg
+
+from tests.properties.stage import SESSIONS, Stage
+from tests.support.agreement import assert_agreement, queue
+
+
+class Broken(AssertionError):
+    """A promise was broken. Prints the history that did it."""
+
+    def __init__(self, what: object, stage: Stage) -> None:
+        super().__init__(f"{what}\n\n{stage.script}")
+
+
+class NotInAgreement(Broken): ...
+
+
+class StatementFailed(Broken): ...
+
+
+class NotSettled(Broken): ...
+
+
+class Lost(Broken): ...
+
+
+class SettingLeft(Broken): ...
+
+
+def agreement(stage: Stage) -> None:
+    """Every mapped row is what its mapping says, or stands in the queue."""
+    try:
+        assert_agreement(stage.dba)
+    except AssertionError as error:
+        raise NotInAgreement(error, stage) from None
+    except psycopg.errors.LockNotAvailable:
+        pass  # a TRUNCATE is under way: nobody can look
+
+
+def isolation(stage: Stage, error: psycopg.Error, isolation_level: str) -> None:
+    """What an application met is of its own making.
+
+    Statements are not compared with a database without crmshift: what the context of an error names is enough. It names
+    the trigger function when the error came out of the sync. Besides, an error is the application's only if it is one of
+    these, and the constraint it speaks of is of the side that was written.
+    """
+    if (error.sqlstate == "40001") and isolation_level == "serializable":
+        return  # also what the sync reads and writes counts, and PostgreSQL may tell it anywhere
+    if "crmshift" in (error.diag.context or "") or error.sqlstate not in OWN_ERRORS:
+        raise StatementFailed(f"{error.sqlstate} {error}\n{error.diag.context}", stage)
+
+
+OWN_ERRORS = {
+    "0A000": "TRUNCATE of a table that others refer to",
+    "23502": "a value that must be there",
+    "23503": "a foreign key of the same side",
+    "23505": "a unique key of the same side",
+    "23514": "a constraint of the same side",
+    "40001": "repeatable read: the row was written since, be it by the sync of the same entity",
+    "55P03": "the row is held by another session, be it by the sync of the same entity",
+    "P0001": "a trigger of the same side",
+}
+
+
+def settings(stage: Stage) -> None:
+    """crmshift leaves nothing set in a session, and the session's own settings alone."""
+    for session in SESSIONS:
+        left = stage.settings_left(session)
+        if left or stage.lock_timeout(session) != "20ms":
+            raise SettingLeft(f"session {session} is left with {left}, lock_timeout {stage.lock_timeout(session)}", stage)
+
+
+def settled(stage: Stage) -> None:
+    """Once every fault is gone, drain empties the queue."""
+    before = None
+    while (now := queue(stage.dba)) and now != before:
+        before = now
+        stage.dba_execute("select * from crmshift.drain()")
+    agreement(stage)
+    if now:
+        why = stage.dba.execute("select mapping, key, reason, sqlstate, message, attempts from crmshift.sync_queue order by id").fetchall()
+        raise NotSettled("drain leaves in the queue:\n" + "\n".join(map(str, why)), stage)
+
