@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from psycopg.errors import LockNotAvailable
 from psycopg.pq import TransactionStatus
 
 from tests.properties import faults, promises, writes
@@ -14,6 +16,8 @@ from tests.properties.stage import SESSIONS, Stage
 from tests.properties.writes import Statement
 
 sessions = st.sampled_from(SESSIONS)
+HABITS = ("autocommit", "autocommit", "read committed", "read committed", "repeatable read", "serializable")
+"""How a session writes: each statement for itself, or several in a transaction of this isolation level."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -24,21 +28,23 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.broken = False
-        self.levels = dict.fromkeys(SESSIONS, "read committed")
+        self.habits = dict.fromkeys(SESSIONS, "autocommit")
         self.stage.begin()
 
     # --- transactions
 
-    @rule(session=sessions, level=st.sampled_from(["read committed", "read committed", "repeatable read", "serializable"]))
-    def begin(self, session: str, level: str) -> None:
-        if not self.stage.in_transaction(session):
-            self.levels[session] = level
-            self.run(session, f"begin isolation level {level}")
+    @initialize(habits=st.fixed_dictionaries({session: st.sampled_from(HABITS) for session in SESSIONS}))
+    def settle_habits(self, habits: dict[str, str]) -> None:
+        self.habits = habits
 
     @rule(session=sessions)
     def commit(self, session: str) -> None:
         if self.stage.in_transaction(session):
             self.run(session, "commit")
+
+    @rule(session=sessions)
+    def commit_again(self, session: str) -> None:  # else few of so many rules would be a commit
+        self.commit(session)
 
     @rule(session=sessions)
     def rollback(self, session: str) -> None:
@@ -70,8 +76,8 @@ class Histories(RuleBasedStateMachine):
 
     @rule(session=sessions, statement=writes.hold)
     def hold(self, session: str, statement: Statement) -> None:
-        if self.stage.in_transaction(session):
-            self.run(session, statement)
+        if self.habits[session] != "autocommit":
+            self.write(session, statement)
 
     # --- faults
 
@@ -110,22 +116,28 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def drain(self) -> None:
-        self.stage.dba_execute("select * from crmshift.drain()")
+        with contextlib.suppress(LockNotAvailable):  # H3 is open: it waits for a row of the queue that an application holds
+            self.stage.dba_execute("select * from crmshift.drain()")
         self.check()
 
     # --- how it goes on and ends
+
+    def write(self, session: str, statement: Statement) -> None:
+        """Executes a statement, in a transaction if that is the session's habit."""
+        if self.habits[session] != "autocommit" and not self.stage.in_transaction(session):
+            self.run(session, f"begin isolation level {self.habits[session]}")
+        self.run(session, statement)
 
     def run(self, session: str, statement: Statement | str) -> None:
         """Executes a statement as an application does: after an error back to where it can go on."""
         error = self.stage.execute(session, statement)
         if error is not None:
-            self.promise(lambda: promises.isolation(self.stage, error, self.levels[session]))
+            self.promise(lambda: promises.isolation(self.stage, error, self.habits[session]))
         if self.stage.status(session) is TransactionStatus.INERROR:
             saved = self.stage.savepoints[session]
             self.stage.execute(session, f"rollback to savepoint {saved[-1]}" if saved else "rollback")
         if not self.stage.in_transaction(session):
             self.stage.savepoints[session].clear()
-            self.levels[session] = "read committed"
             self.check()
 
     def check(self) -> None:
@@ -147,6 +159,7 @@ class Histories(RuleBasedStateMachine):
             self.stage.mend(name)
         promises.settings(self.stage)
         promises.settled(self.stage)
+        promises.nothing_lost(self.stage)
 
 
 # B19, B21 are open: what a refused change of these means for the rows that hang on them is not queued.
@@ -156,7 +169,7 @@ _ONLY_WHERE_NOTHING_FAILS = {"move_contacts", "move_customers", "rekey_customers
 def _writing(name: str, statements: writes.Statements):  # type: ignore[no-untyped-def]
     def write(self: Histories, session: str, statement: Statement) -> None:
         if name not in _ONLY_WHERE_NOTHING_FAILS or self.stage.undisturbed:
-            self.run(session, statement)
+            self.write(session, statement)
 
     write.__name__ = name
     return rule(session=sessions, statement=statements)(write)

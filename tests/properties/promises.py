@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from tests.properties import losses
 from tests.properties.stage import SESSIONS, Stage
 from tests.support.agreement import assert_agreement, queue
 
@@ -84,3 +85,10 @@ def settled(stage: Stage) -> None:
         why = stage.dba.execute("select mapping, key, reason, sqlstate, message, attempts from crmshift.sync_queue order by id").fetchall()
         raise NotSettled("drain leaves in the queue:\n" + "\n".join(map(str, why)), stage)
 
+
+
+def nothing_lost(stage: Stage) -> None:
+    """Every value that was written last is there, on both sides, or it is told who lost."""
+    if found := losses.lost(stage):
+        log = stage.dba.execute("select mapping, key, kind, winner, losing from crmshift.conflict_log").fetchall()
+        raise Lost("\n".join([*found, "the conflict log:", *map(str, log)]), stage)

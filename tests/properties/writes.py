@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from tests.properties.model import (
-    FACTS,
     FIELDS,
     LEADS,
     LEGACY_APPOINTMENTS,
     PEOPLE,
-    PERSON,
     TARGET_APPOINTMENTS,
     WORKSPACES,
 )
@@ -38,7 +36,7 @@ Statements = st.SearchStrategy[Statement]
 
 texts = st.sampled_from(["'$T'", "'$T'", "'$T'", "'$B'", "null", "''"])
 times = st.sampled_from(["now()", "clock_timestamp()", "null", "'2020-01-01Z'", "'2030-01-01Z'", "'infinity'"])
-people = st.sampled_from([f"'{p}'" for p in PEOPLE])
+people = st.sampled_from([f"'{p}'" for p in (*PEOPLE[:1] * 4, *PEOPLE[1:4], *PEOPLE)])  # mostly the same, so that writes meet
 workspaces = st.sampled_from([f"'{w}'" for w in WORKSPACES])
 fields = st.sampled_from([f"'{f}'" for f in FIELDS])
 leads = st.sampled_from([f"'{e}'" for e in LEADS])
@@ -130,8 +128,7 @@ def _type(column: str) -> str:
 
 # --- legacy
 
-_person = dict.fromkeys(PERSON, texts)
-_contact = {**_person, **dict.fromkeys(FACTS, texts)}
+_contact = dict.fromkeys(("city", "email", "zip", "lead_source", "lead_status"), texts)
 _contact_clocks = {"created_at": times, "updated_at": times}
 
 insert_contacts = insert("contacts", {"id": people}, {"workspace_id": workspaces}, {**_contact, **_contact_clocks})
@@ -187,7 +184,7 @@ delete_appointments = st.one_of(
 
 # --- target
 
-_customer = {**dict.fromkeys(PERSON.values(), texts), "address2": texts}
+_customer = dict.fromkeys(("city", "email", "zip", "address2"), texts)
 _customer_clocks = {"dateadded": times, "lastchanged": times}
 
 insert_customers = insert("customers", {"cst_id": people}, {"workspace_id": workspaces}, {**_customer, **_customer_clocks})
@@ -206,7 +203,7 @@ delete_customers = st.one_of(
     filled("with l as (delete from leads where customer_id = {of}) delete from customers where cst_id = {of}", of=people),
 )
 
-_lead = {**dict.fromkeys(FACTS.values(), texts), "productid": texts}
+_lead = dict.fromkeys(("disposition", "source", "productid"), texts)
 _lead_clocks = {"entrydate": times, "lastchangedon": times}
 insert_leads = st.one_of(
     filled(
