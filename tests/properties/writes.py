@@ -74,7 +74,7 @@ def insert(
     columns: dict[str, st.SearchStrategy[str]],
 ) -> Statement:
     """One or two new rows by INSERT, upsert, MERGE or COPY. `keys` name the row, `given` must have a value."""
-    rows = draw(st.lists(st.fixed_dictionaries(keys), min_size=1, max_size=2, unique_by=lambda row: tuple(row.values())))
+    rows = draw(st.lists(st.fixed_dictionaries(keys), min_size=1, max_size=2, unique_by=lambda row: tuple(row[k] for k in keys)))
     chosen = draw(st.lists(st.sampled_from(sorted(columns)), min_size=1, max_size=3, unique=True))
     drawn = {**given, **{name: columns[name] for name in chosen}}
     names = [*keys, *drawn]
