@@ -23,7 +23,11 @@ comment on view crmshift.contacts_expected is 'What public.contacts should hold,
 
 insert into crmshift.mapping (name, entity, direction, target, key, key_types, clock, position) values
     ('contacts', 'customer', 'to_legacy', 'public.contacts', '{id}', '{uuid}', '{updated_at}', 1);
-insert into crmshift.feed (mapping, source, key, mode, prepare) values
-    ('contacts', 'public.customers', '{cst_id}', 'sync', null),
-    ('contacts', 'public.leads', '{customer_id}', 'sync', 'crmshift.follow_primary_lead'),
-    ('contacts', 'public.customer_custom_fields', '{customer_id}', 'fill', null);
+insert into crmshift.feed (mapping, source, key, mode, prepare, reaches) values
+    ('contacts', 'public.customers', '{cst_id}', 'sync', null, null),
+    ('contacts', 'public.leads', '{customer_id}', 'sync', 'crmshift.follow_primary_lead', 'crmshift.appointments_of_leads'),
+    ('contacts', 'public.customer_custom_fields', '{customer_id}', 'fill', null, null);
+-- Where both sides changed a contact while they could not agree: an address or a name is not pieced together from two.
+insert into crmshift.conflict_policy (subject, columns, policy) values
+    ('contacts', '{st_address,city,state,zip}', 'last_update_wins'),
+    ('contacts', '{firstname,lastname}', 'last_update_wins');

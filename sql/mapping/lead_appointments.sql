@@ -9,7 +9,8 @@ select a.id,
        a.status::text as status,
        a.reminder_sent
   from public.appointments as a
-  join public.leads as l on l.customer_id = a.contact_id and l.is_primary;
+  -- An appointment whose lead could not be made must fail and be queued, too: it is expected, without a lead.
+  left join public.leads as l on l.customer_id = a.contact_id and l.is_primary;
 comment on view crmshift.lead_appointments_expected is 'What public.lead_appointments should hold for primary leads, read from public.appointments.';
 
 insert into crmshift.mapping (name, entity, direction, target, key, key_types, only_where, before_remove, position) values

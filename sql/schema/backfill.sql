@@ -132,8 +132,9 @@ begin
                 inserted := inserted + one;
             end loop;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
             perform set_config('crmshift.depth', '', true);
         exception
             when lock_not_available or deadlock_detected or serialization_failure then

@@ -11,13 +11,16 @@ with s as (
     select (select string_agg(quote_ident(p), '.') from unnest(parse_ident(j ->> 'source')) as p) as source,
            (parse_ident(j ->> 'source'))[1] as schema,
            (parse_ident(j ->> 'source'))[2] as name,
-           j ->> 'direction' as direction,
+           j ->> 'side' as side,
+           case j ->> 'side' when 'legacy' then 'target' else 'legacy' end as other_side,
            j ->> 'lock_timeout' as lock_timeout,
            array(select jsonb_array_elements_text(j -> 'keys')) as keys,
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
            array(select jsonb_array_elements_text(j -> 'reads')) as reads,
+           (select string_agg(quote_literal(e), ', ') from jsonb_array_elements_text(j -> 'entities') as e) as entities,
+           (select string_agg(format('%L::regclass', w), ', ') from jsonb_array_elements_text(j -> 'writes') as w) as writes,
            j -> 'feeds' as feeds,
-           j -> 'own' as own
+           j -> 'subjects' as subjects
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, s.key_types[i]), ', ' order by i) as parameters,
@@ -26,31 +29,34 @@ with s as (
            string_agg(format('array_agg(%I)', c), ', ' order by i) as collected,
            string_agg(quote_ident(c), ', ' order by i) as columns,
            string_agg(format('$%s[:half]', i), ', ' order by i) as first_half,
-           string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half,
-           string_agg(format('%L, coalesce(w.%2$I, n.%2$I)', c, c), ', ' order by i) as named
+           string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half
       from s, unnest(s.keys) with ordinality as u (c, i)
 ), r as (
     select string_agg(quote_ident(c), ', ' order by c) as reads from s, unnest(s.reads) as c
 ), f as (
-    select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare,
+    select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
+           x ->> 'whole_of' as whole_of,
            (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
-           (select string_agg(format('%L, (k%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
-              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
-                   with ordinality as a (key, c, o)) as named_k,
-           (select string_agg(format('%L, ($%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
-              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
-                   with ordinality as a (key, c, o)) as named_i
+           (select string_agg('k' || array_position(s.keys, c), ', ' order by o)
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables,
+           (select string_agg(quote_ident(c), ', ' order by o) from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as key,
+           (select string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by o)
+              from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as t_is_k
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
-), own as (
-    -- the mappings that say what this very table should hold
-    select string_agg(format('(%L, jsonb_build_object(%s))', x ->> 'mapping',
-                             (select string_agg(format('%L, (k%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
-                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ', ' order by x ->> 'mapping') as noted,
-           string_agg(format('q.mapping = %L and q.key = jsonb_build_object(%s)', x ->> 'mapping',
-                             (select string_agg(format('%L, ($%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
-                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ' or ' order by x ->> 'mapping') as queued
-      from s, jsonb_array_elements(s.own) as x
+), u as (
+    -- subjects: what a write here is about, in the names legacy gives it
+    select x ->> 'subject' as subject, x ->> 'mode' as mode, ordinality as i,
+           (select string_agg(format('%L, (k%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
+              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns')) with ordinality as a (key, c, o)) as of_variables,
+           (select string_agg(format('%L, ($%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
+              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns')) with ordinality as a (key, c, o)) as of_arguments
+      from s, jsonb_array_elements(s.subjects) with ordinality as a (x, ordinality)
+), about as (
+    select string_agg(format('(%L, jsonb_build_object(%s))', subject, of_variables), ', ' order by i) filter (where mode = 'sync') as noted,
+           string_agg(format('(%L, jsonb_build_object(%s), %L)', subject, of_arguments, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
+           string_agg(format('q.subject = %L and q.key = jsonb_build_object(%s)', subject, of_arguments), ' or ' order by i) filter (where mode = 'sync') as outstanding
+      from u
 ), calls as (
     select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
                            else coalesce('            perform ' || prepare || '(' || arguments || E');\n', '')
@@ -60,15 +66,28 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
-           string_agg(format('(%L, jsonb_build_object(%s), %L)', mapping, named_i, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
-           string_agg(format('(%L, jsonb_build_object(%s))', mapping, named_k), ', ' order by i) filter (where mode = 'sync') as noted
-      from f
+           coalesce(string_agg(format($sql$
+            if op = 'INSERT' and exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
+           coalesce(string_agg(format($sql$
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
+            if found then
+                perform set_config('crmshift.noted', 'yes', true);
+            end if;$sql$, s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as notes_reached,
+           coalesce(string_agg(format($sql$
+    insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, %1$L, 'failed', state from %2$s(%3$s) as r;$sql$,
+                      s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as queues_reached,
+           coalesce(string_agg(format($sql$
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'paused' from %2$s(%3$s) as r;$sql$,
+                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as pauses_reached
+      from f, s
 )
-select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
 as $sync$
--- Bring everything up to date that reads these rows of %3$s. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of %3$s. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
 %4$s    half integer := cardinality($1) / 2;
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
@@ -77,42 +96,48 @@ declare
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
                and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
-                            where q.reason not in ('nested', 'parent')) then
+                            where q.side = %12$L and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
-            end if;
+            end if;%13$s
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array[%15$s]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.%1$I(%8$s) + crmshift.%1$I(%9$s);
+            return crmshift.%1$I(%8$s, op, raising) + crmshift.%1$I(%9$s, op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, %14$L, case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values %7$s) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values %7$s) as q (subject, key, reason);%16$s
     return cardinality($1);
 end
-$sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, calls.queued,
-       k.first_half, k.second_half, own.queued)
-  from s, k, calls, own
+$sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
+       k.first_half, k.second_half, about.outstanding, calls.meets_another, s.other_side, calls.notes_reached, s.side, s.writes,
+       calls.queues_reached)
+  from s, k, calls, about
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
 language plpgsql security definer
@@ -123,6 +148,7 @@ as $trigger$
 -- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     %5$s;
 begin
@@ -139,43 +165,49 @@ begin
                 (select %9$s from changed except all select %9$s from was)
                 union all
                 (select %9$s from was except all select %9$s from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate(%10$L);
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %14$s) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then %14$L else %10$L end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);%15$s
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.%12$I(%7$s);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes(%13$L, null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in (%16$s)), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement(%13$L, tg_op);%18$s
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate(%10$L, control.raising);
+    else
+        queued := crmshift.%12$I(%7$s, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement(%13$L, tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
-       s.direction, calls.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, own.noted)
-  from s, k, r, calls, own
+       s.side, about.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, s.other_side,
+       replace(replace(calls.pauses_reached, '''paused''', '''nested'''), E'\n            ', E'\n        '), s.entities,
+       (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), replace(calls.pauses_reached, E'\n            ', E'\n        '))
+  from s, k, r, calls, about
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
 after insert on %1$s referencing new table as changed

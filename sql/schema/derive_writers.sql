@@ -19,7 +19,8 @@ with m as (
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
            array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
            array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
-           j -> 'feeds_back' as feeds_back
+           j ->> 'side' as side,
+           j -> 'subjects' as subjects
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, m.key_types[i]), ', ' order by i) as parameters,
@@ -58,16 +59,16 @@ with m as (
 ), f as (
     select coalesce(string_agg(format($sql$
     if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select %2$L, jsonb_build_object(%3$s), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select %2$L, jsonb_build_object(%3$s), %4$L, 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
-    end if;$sql$, (select target from m), b ->> 'mapping',
+    end if;$sql$, (select target from m), b ->> 'subject',
                (select string_agg(format('%L, u.r -> %L', to_name, from_name), ', ')
                   from rows from (jsonb_array_elements_text(b -> 'key'), jsonb_array_elements_text(b -> 'columns'))
-                    as pair (to_name, from_name))), ''), '') as noting,
+                    as pair (to_name, from_name)), (select side from m)), ''), '') as noting,
            coalesce((select string_agg(distinct format('%L, w.%I', n, n), ', ')
-                       from m, jsonb_array_elements(m.feeds_back) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
-      from m left join jsonb_array_elements(m.feeds_back) as b on true
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
+      from m left join jsonb_array_elements(m.subjects) as b on true
 ), workspace as (
     select 'workspace_id' = any (m.columns) as known from m
 )
@@ -120,13 +121,13 @@ begin%15$s
     ), w as (
         insert into %3$s as t (%4$s)
         select %5$s from d order by %12$s
-        on conflict (%7$s)%13$s do update set %14$s
+        on conflict (%7$s)%13$s do update set %14$s%26$s
         returning t.*
     )
     select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
            (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
       into expected, suppressed, uneven;
-    if suppressed > 0 then
+    if suppressed > 0 then%27$s
         raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
     end if;%24$s
     return expected;
@@ -138,7 +139,14 @@ $writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
            m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
-       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target)
+       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target,
+       -- Nothing is taken over that the mapping does not speak of.
+       case when m.and_only is not null and m.where_conflict is null then E'\n         where ' || substr(m.and_only, 6) else '' end,
+       case when m.and_only is not null and m.where_conflict is null then format($strange$
+        if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s where not (%5$s)) then
+            raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
+                using errcode = 'SH013', hint = 'Give one of them another key.';
+        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end)
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint

@@ -24,9 +24,9 @@ select jsonb_build_object(
            'lock_target', (select count(*) > 1 from crmshift.feed as f where f.mapping = m.name and f.mode = 'sync'),
            'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute as a
                         where a.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and a.attnum > 0 and not a.attisdropped),
-           'feeds_back', (select coalesce(jsonb_agg(jsonb_build_object('mapping', b.name, 'key', b.key, 'columns', f.key) order by b.position), '[]')
-                            from crmshift.feed as f join crmshift.mapping as b on b.name = f.mapping
-                           where f.source = m.target and f.mode = 'sync'))
+           'side', case m.direction when 'to_target' then 'target' else 'legacy' end,
+           'subjects', (select coalesce(jsonb_agg(jsonb_build_object('subject', s.subject, 'key', s.key, 'columns', s.columns) order by s.position), '[]')
+                          from crmshift.source_subject as s where s.source = m.target and s.mode = 'sync'))
   from crmshift.mapping as m
  where m.name = $1
 $$;
@@ -45,16 +45,25 @@ with f as (
       from f, unnest(f.key, f.key_types) with ordinality as u (c, t, i) group by c, t
 )
 select jsonb_build_object(
-           'source', $1, 'direction', min(f.direction), 'lock_timeout', '100ms',
-           'own', (select coalesce(jsonb_agg(jsonb_build_object('mapping', m.name, 'key', m.key) order by m.name), '[]')
-                     from crmshift.mapping as m where m.target = $1),
+           'source', $1, 'side', case min(f.direction) when 'to_target' then 'legacy' else 'target' end, 'lock_timeout', '100ms',
+           'entities', (select jsonb_agg(distinct m.entity) from crmshift.mapping as m
+                         where m.target = $1 or m.name in (select g.mapping from f as g where g.mode = 'sync')),
+           'writes', (select jsonb_agg(distinct m.target) from crmshift.mapping as m where m.direction = min(f.direction)),
+           'subjects', (select jsonb_agg(jsonb_build_object('subject', s.subject, 'key', s.key, 'columns', s.columns, 'mode', s.mode)
+                                         order by s.mode desc, s.position)
+                          from crmshift.source_subject as s where s.source = $1),
            'keys', (select jsonb_agg(c order by rank) from k),
            'key_types', (select jsonb_agg(t order by rank) from k),
            'reads', (select jsonb_agg(c order by c) from (
                          select r.column_name from crmshift.mapping_reads as r join f as g on g.mapping = r.mapping and g.mode = 'sync'
                           where r.source = $1
                          union select c from k) as x (c)),
-           'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare)
+           'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare,
+                                              'reaches', f.reaches,
+                                              'whole_of', (select m.target from crmshift.mapping as m
+                                                            where m.name = f.mapping and f.mode = 'sync' and m.conflict_where is null
+                                                              and exists (select from crmshift.mapping as own
+                                                                           where own.target = $1 and own.conflict_where is null and own.key = f.key)))
                               order by f.position))
   from f
 $$;

@@ -1,5 +1,5 @@
--- What the derived functions share: handing keys to a writer by name, settling what triggers did inside a sync,
--- and draining the queue. None of it knows any table.
+-- What the derived functions share: handing keys to a writer by name, settling what triggers did inside a sync, queueing
+-- what cannot be synced. None of it knows any table.
 
 create function crmshift.is_syncing() returns boolean
 language sql stable
@@ -31,6 +31,31 @@ begin
 end
 $$;
 comment on function crmshift.call_writer(text, text, jsonb) is 'Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.';
+
+create function crmshift.rename_keys(keys jsonb, old_names text[], new_names text[]) returns jsonb
+language sql immutable
+as $$
+select jsonb_agg((select jsonb_object_agg(new_name, k -> old_name) from unnest(old_names, new_names) as u (old_name, new_name)))
+  from jsonb_array_elements(keys) as k
+$$;
+comment on function crmshift.rename_keys(jsonb, text[], text[]) is 'The same keys under other column names.';
+
+create function crmshift.mappings_of(of_subject text, written text)
+returns table (name text, key text[], columns text[], target text, only_where text, key_types text[], "position" integer)
+language sql stable
+as $$
+-- written = legacy: what is made of the subject on the target. written = target: the legacy row itself.
+select m.name, m.key, f.key, m.target, m.only_where, m.key_types, m.position
+  from crmshift.mapping as s
+  join crmshift.feed as f on f.source = s.target and f.mode = 'sync' and f.key <@ s.key
+  join crmshift.mapping as m on m.name = f.mapping
+ where s.name = $1 and $2 = 'legacy'
+union all
+select s.name, s.key, s.key, s.target, s.only_where, s.key_types, s.position
+  from crmshift.mapping as s where s.name = $1 and $2 = 'target'
+ order by 7
+$$;
+comment on function crmshift.mappings_of(text, text) is 'The mappings to bring up to date after one side of a subject was written, parents first, and the columns of the subject that give their keys.';
 
 create function crmshift.lock_sources(of_mapping text, keys jsonb) returns void
 language plpgsql
@@ -91,12 +116,93 @@ end
 $$;
 comment on function crmshift.ensure_parents(text, jsonb) is 'Make sure that the rows exist which these keys of a mapping depend on.';
 
+create function crmshift.queue_reached(of_mapping text, keys jsonb, why text) returns void
+language plpgsql
+as $$
+-- Queue what a write on the tables of this mapping reaches beyond it: the feeds say so.
+declare
+    f record;
+begin
+    for f in select feed.reaches, m.key, m.key_types, case m.direction when 'to_target' then 'legacy' else 'target' end as side
+               from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+              where feed.mapping = of_mapping and feed.reaches is not null loop
+        execute format('insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, $2, $3 from %s(%s) as r',
+                       f.reaches,
+                       (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
+                          from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
+          using keys, f.side, why;
+        if why = 'nested' then
+            perform set_config('crmshift.noted', 'yes', true);
+        end if;
+    end loop;
+end
+$$;
+comment on function crmshift.queue_reached(text, jsonb, text) is 'Queue what a write on the tables of a mapping reaches beyond it.';
+
+create function crmshift.held(of_mapping text, keys jsonb) returns boolean
+language sql stable
+as $$
+-- Whether the side that this mapping writes has a queued write of one of these subjects.
+select exists (
+    select from crmshift.mapping as m
+      join crmshift.mapping_subject as s on s.mapping = m.name
+     cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
+      join crmshift.sync_queue as q on q.subject = s.subject and q.key in (k.key, '{}')
+     where m.name = of_mapping and q.side = case m.direction when 'to_target' then 'target' else 'legacy' end
+       and q.reason not in ('nested', 'parent'))
+$$;
+comment on function crmshift.held(text, jsonb) is 'Whether the table of this mapping has queued writes of its own for one of these keys, which must not be overwritten unseen.';
+
+create function crmshift.is_outstanding(of_mapping text, of_key jsonb) returns boolean
+language sql stable
+as $$
+select exists (
+    select from crmshift.mapping_subject as s
+      join crmshift.sync_queue as q on q.subject = s.subject
+       and q.key in ((select jsonb_object_agg(k, of_key -> c) from unnest(s.key, s.columns) as u (k, c)), '{}')
+     where s.mapping = of_mapping)
+$$;
+comment on function crmshift.is_outstanding(text, jsonb) is 'Whether a row of either side need not agree with its mapping, because it stands in the sync queue.';
+
+create function crmshift.try_deferred(tables regclass[]) returns void
+language plpgsql
+as $$
+-- A deferred constraint of the other side would fail the application's COMMIT, beyond the reach of any handler. So it is
+-- tried here, in a subtransaction that is always taken back: the application finds its constraints as it left them.
+declare
+    names text;
+begin
+    select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ') into names
+      from pg_catalog.pg_trigger as t
+      join pg_catalog.pg_constraint as c on c.oid = t.tgconstraint
+      join pg_catalog.pg_namespace as n on n.oid = c.connamespace
+     where t.tgrelid = any (tables) and t.tgdeferrable and t.tgname not like 'crmshift\_%';
+    if names is not null then
+        begin
+            execute 'set constraints ' || names || ' immediate';
+            raise exception using errcode = 'SH019';
+        exception when sqlstate 'SH019' then
+            null;
+        end;
+    end if;
+end
+$$;
+comment on function crmshift.try_deferred(regclass[]) is 'Raises what the deferred constraints of these tables would raise at COMMIT.';
+
+create function crmshift.targets_of(written text) returns regclass[]
+language sql stable
+as $$
+select array_agg(distinct m.target::regclass) from crmshift.mapping as m
+ where m.direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
+$$;
+comment on function crmshift.targets_of(text) is 'The mapped tables of the other side than the one written.';
+
 create function crmshift.sync_rows(of_mappings text[], keys jsonb[], settling boolean default false) returns void
 language plpgsql
 as $$
--- Bring keys of several mappings, given parents first, up to date, whatever the state of either side: rows are written
--- parents first and removed children first. Raises when it cannot, or when a queued write of the other side would be
--- overwritten; unless it is called to settle just those.
+-- Bring keys of several mappings of one direction, given parents first, up to date, whatever the state of either side: rows
+-- are written parents first and removed children first. Raises when it cannot, or when a queued write of the other side
+-- would be overwritten; unless it is called to settle just those.
 declare
     before text := coalesce(current_setting('crmshift.depth', true), '');
 begin
@@ -105,20 +211,20 @@ begin
         perform crmshift.lock_sources(of_mappings[i], keys[i]);
         perform crmshift.ensure_parents(of_mappings[i], keys[i]);
         perform crmshift.call_writer('sync', of_mappings[i], keys[i]);
+        perform crmshift.queue_reached(of_mappings[i], keys[i], 'nested');
     end loop;
     for i in reverse cardinality(of_mappings) .. 1 loop
         perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
     end loop;
     if not settling and exists (select from crmshift.sync_queue)
-       and exists (select from unnest(of_mappings, keys) as w (mapping, keys) cross join jsonb_array_elements(w.keys) as k (key)
-                     join crmshift.mapping as m on m.name = w.mapping
-                     join crmshift.outstanding as o on o.mapping_of = w.mapping and o.key_of = k.key
-                     join crmshift.sync_queue as q on q.id = o.id
-                    where o.written_to <> m.direction and q.reason not in ('nested', 'parent')) then
+       and exists (select from unnest(of_mappings, keys) as w (mapping, keys) where crmshift.held(w.mapping, w.keys)) then
         raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
     end if;
-    if before = '' and current_setting('crmshift.noted', true) = 'yes' then
-        perform crmshift.settle();
+    if before = '' then
+        if current_setting('crmshift.noted', true) = 'yes' then
+            perform crmshift.settle_nested();
+        end if;
+        perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
     end if;
     perform set_config('crmshift.depth', before, true);
 end
@@ -130,7 +236,17 @@ language sql
 as $$ select crmshift.sync_rows(array[of_mapping], array[keys]) $$;
 comment on function crmshift.sync_keys(text, jsonb) is 'Bring keys of one mapping up to date: select crmshift.sync_keys(''customers'', ''[{"cst_id": "…"}]''). Raises when it cannot.';
 
-create function crmshift.settle() returns void
+create function crmshift.sync_subjects(of_subject text, keys jsonb, written text, settling boolean default false) returns void
+language sql
+as $$
+-- The written side of these subjects is taken as it stands, and the other brought up to date.
+select crmshift.sync_rows(array_agg(m.name order by m.position),
+                          array_agg(crmshift.rename_keys($2, m.columns, m.key) order by m.position), $4)
+  from crmshift.mappings_of($1, $3) as m
+$$;
+comment on function crmshift.sync_subjects(text, jsonb, text, boolean) is 'Bring the other side than the one written up to date for these subjects. Raises when it cannot.';
+
+create function crmshift.settle_nested() returns void
 language plpgsql
 as $$
 -- Triggers of the application wrote mapped rows while a sync was under way. Now that the sync has written
@@ -141,12 +257,12 @@ begin
     for pass in 1 .. 3 loop
         perform set_config('crmshift.noted', '', true);
         for r in with taken as (
-                     delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning mapping, key
+                     delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.mapping, jsonb_agg(distinct taken.key) as keys
-                   from taken join crmshift.mapping as m on m.name = taken.mapping
-                  group by taken.mapping, m.position order by m.position loop
-            perform crmshift.sync_keys(r.mapping, r.keys);
+                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
+                   from taken join crmshift.mapping as m on m.name = taken.subject
+                  group by taken.subject, taken.side, m.position order by m.position, taken.side loop
+            perform crmshift.sync_subjects(r.subject, r.keys, r.side);
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;
@@ -156,7 +272,7 @@ begin
     perform set_config('crmshift.noted', '', true);
 end
 $$;
-comment on function crmshift.settle() is 'Sync what triggers wrote inside a sync; called by the sync itself.';
+comment on function crmshift.settle_nested() is 'Sync what triggers wrote inside a sync; called by the sync itself.';
 
 create function crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text default 'sync') returns bigint
 language plpgsql
@@ -176,8 +292,11 @@ begin
             if verb = 'fill' then
                 perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
                 perform crmshift.call_writer('fill', of_mapping, keys);
-                if before = '' and current_setting('crmshift.noted', true) = 'yes' then
-                    perform crmshift.settle();
+                if before = '' then
+                    if current_setting('crmshift.noted', true) = 'yes' then
+                        perform crmshift.settle_nested();
+                    end if;
+                    perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
                 end if;
                 perform set_config('crmshift.depth', before, true);
             else
@@ -198,9 +317,13 @@ begin
         end if;
     end if;
     if queued is null then
-        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-        select of_mapping, k, 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-          from jsonb_array_elements(keys) as k;
+        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate, message, constraint_name, table_name, column_name)
+        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end, 'failed', state, why,
+               nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+          from crmshift.mapping_subject as s join crmshift.mapping as m on m.name = s.mapping
+         cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
+         where s.mapping = of_mapping;
+        perform crmshift.queue_reached(of_mapping, keys, 'failed');
         queued := n;
     end if;
     if first then
@@ -216,12 +339,16 @@ returns table (key jsonb, kind text, columns text[])
 language plpgsql stable
 as $$
 begin
+    if not exists (select from crmshift.mapping as m where m.name = of_mapping) then
+        raise exception 'There is no mapping named %.', of_mapping
+            using errcode = 'SH001', hint = 'select name from crmshift.mapping lists them.';
+    end if;
     return query execute format('select d.key, d.kind, d.columns from crmshift.%I($1) as d', 'drift_' || of_mapping) using of_workspace;
 end
 $$;
 comment on function crmshift.drift(text, uuid) is 'Where a table differs from its mapping: key, kind (missing, extra, differs) and the columns that differ.';
 
-create function crmshift.after_truncate(of_direction text) returns void
+create function crmshift.after_truncate(written text, raising boolean default false) returns void
 language plpgsql
 as $$
 -- A truncated table leaves no keys to follow: whatever its side no longer speaks of is taken from the other, children first.
@@ -230,281 +357,95 @@ declare
     m record;
     keys jsonb;
 begin
-    if of_direction = 'to_legacy' and exists (select from crmshift.check_backfill_complete()) then
+    if written = 'target' and exists (select from crmshift.check_backfill_complete()) then
         return;
     end if;
-    for m in select name from crmshift.mapping where direction = of_direction order by position desc loop
-        select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
-        if keys is not null then
-            perform crmshift.sync_or_queue(m.name, keys);
-            perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
-        end if;
-    end loop;
-end
-$$;
-comment on function crmshift.after_truncate(text) is 'Follow a TRUNCATE to the other side.';
-
-create function crmshift.note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]) returns void
-language plpgsql
-as $$
--- Give the keys this transaction just queued the old and new values of the mapped columns that the write changed.
-declare
-    identity text[] := array(select a.attname from pg_catalog.pg_index as i
-                               join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-                              where i.indrelid = of_source::regclass and i.indisprimary);
-begin
-    with pair as (
-        select o, n
-          from (select o, (select jsonb_object_agg(c, o -> c) from unnest(identity) as c) as id from unnest(old_rows) as o) as was
-          full join (select n, (select jsonb_object_agg(c, n -> c) from unnest(identity) as c) as id from unnest(new_rows) as n) as new
-            on was.id = new.id
-    ), change as (
-        select f.mapping,
-               (select jsonb_object_agg(k, coalesce(n, o) -> c) from unnest(m.key, f.key) as u (k, c)) as key,
-               jsonb_object_agg(r.column_name, jsonb_build_array(o -> r.column_name, n -> r.column_name)) as changed
-          from pair
-          join crmshift.feed as f on f.source = of_source and f.mode = 'sync'
-          join crmshift.mapping as m on m.name = f.mapping
-          join crmshift.mapping_reads as r on r.mapping = f.mapping and r.source = of_source
-         where (o -> r.column_name) is distinct from (n -> r.column_name)
-         group by 1, 2
-    )
-    update crmshift.sync_queue as q set changed = c.changed
-      from change as c
-     where q.txid = pg_current_xact_id() and q.reason in ('failed', 'held') and q.changed is null and q.mapping = c.mapping and q.key = c.key;
-end
-$$;
-comment on function crmshift.note_changes(text, jsonb[], jsonb[]) is 'Record in the queue what the write that failed to sync had changed.';
-
-create view crmshift.outstanding as
-select q.id, q.mapping, q.key, m.direction as written_to, q.mapping as mapping_of, q.key as key_of
-  from crmshift.sync_queue as q join crmshift.mapping as m on m.name = q.mapping
-union all
-select q.id, q.mapping, q.key, m.direction, other.name,
-       (select jsonb_object_agg(k, q.key -> c) from unnest(other.key, f.key) as u (k, c))
-  from crmshift.sync_queue as q
-  join crmshift.mapping as m on m.name = q.mapping
-  join crmshift.feed as f on f.source = m.target and f.mode = 'sync'
-  join crmshift.mapping as other on other.name = f.mapping;
-comment on view crmshift.outstanding is 'Every row, of either side, that need not agree because a key of the sync queue concerns it: by mapping_of and key_of.';
-
-create view crmshift.queued as
-select q.*, o.written_to as direction, o.mapping_of as subject, o.key_of as subject_key, l.position
-  from crmshift.sync_queue as q
-  join crmshift.outstanding as o on o.id = q.id
-  join crmshift.mapping as l on l.name = o.mapping_of and l.direction = 'to_legacy';
-comment on view crmshift.queued is 'The sync queue by what it is about: the legacy table and key whose two sides may be apart.';
-
-create function crmshift.merge(subject text, subject_key jsonb, ids bigint[], later text)
-returns table (winner text, losing jsonb)
-language plpgsql
-as $$
--- Both sides wrote one row while they could not agree. The legacy row takes what the target changed, and keeps what it
--- changed itself; a column both changed goes to the later write. Returns what was lost that way. The other side then
--- follows from the merged row.
-declare
-    l crmshift.mapping;
-    is_key text;
-    here jsonb;
-    there jsonb;
-    changed jsonb;
-    merged jsonb := '{}';
-    c text;
-begin
-    select * into l from crmshift.mapping where name = subject;
-    select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') into is_key from unnest(l.key, l.key_types) as u (k, t);
-    execute format('select to_jsonb(x) from %s as x where %s for no key update', l.target::regclass, is_key) into here using subject_key;
-    execute format('select to_jsonb(x) from crmshift.%I as x where %s', l.name || '_expected', is_key) into there using subject_key;
-    -- What legacy changed, by column: the value before its first queued write, and whether anything is known at all.
-    select jsonb_object_agg(e.col, e.before) into changed
-      from (select distinct on (x.col) x.col, x.pair -> 0 as before
-              from crmshift.sync_queue as q, jsonb_each(q.changed) as x (col, pair)
-             where q.id = any (ids) and q.mapping in (select m.name from crmshift.mapping as m where m.direction = 'to_target')
-             order by x.col, q.id) as e;
-    if here is null or there is null or changed is null then
-        return;  -- one side has no such row: nothing to merge, the later write stands
-    end if;
-    for c in select a.attname from pg_catalog.pg_attribute as a
-              where a.attrelid = to_regclass(format('crmshift.%I', l.name || '_expected')) and a.attnum > 0 and a.attname <> all (l.key) loop
-        if not changed ? c then
-            merged := merged || jsonb_build_object(c, there -> c);
-        elsif there -> c = changed -> c or there -> c = here -> c then
-            merged := merged || jsonb_build_object(c, here -> c);
-        else
-            merged := merged || jsonb_build_object(c, case later when 'to_target' then here -> c else there -> c end);
-            if c <> all (l.clock) then
-                winner := case later when 'to_target' then 'legacy' else 'target' end;
-                losing := jsonb_build_object(c, jsonb_build_array(changed -> c, case later when 'to_target' then there -> c else here -> c end));
-                return next;
-            end if;
-        end if;
-    end loop;
-    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-    perform set_config('crmshift.writing', l.target, true);
-    execute format('update %s as x set (%s) = (select %s from jsonb_populate_record(x, $2)) where %s', l.target::regclass,
-                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k),
-                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k), is_key)
-      using subject_key, merged;
-    perform set_config('crmshift.depth', '', true);
-    winner := null;  -- merged
-    losing := null;
-    return next;
-end
-$$;
-comment on function crmshift.merge(text, jsonb, bigint[], text) is 'Merge a row that both sides wrote while apart; called by drain.';
-
-create function crmshift.ensure_row(of_mapping text, of_key jsonb) returns void
-language plpgsql
-as $$
-declare
-    before text := coalesce(current_setting('crmshift.depth', true), '');
-begin
-    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-    perform crmshift.ensure_parents(of_mapping, jsonb_build_array(of_key));
-    perform crmshift.call_writer('fill', of_mapping, jsonb_build_array(of_key));
-    if before = '' and current_setting('crmshift.noted', true) = 'yes' then
-        perform crmshift.settle();
-    end if;
-    perform set_config('crmshift.depth', before, true);
-end
-$$;
-comment on function crmshift.ensure_row(text, jsonb) is 'Make sure that a row is there which its mapping speaks of; leaves it alone where it is.';
-
-create function crmshift.lock_row(of_subject text, of_key jsonb) returns void
-language plpgsql
-as $$
--- Hold one row on both sides, legacy first, as writers take them. What is read or found queued in the next statement then
--- stays as it is.
-declare
-    r record;
-begin
-    for r in select l.target, null as and_only, 0 as position,
-                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(l.key, l.key_types) as u (k, ty)) as is_key
-               from crmshift.mapping as l where l.name = of_subject
-              union all
-             select m.target, ' and ' || m.only_where, m.position,
-                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, c, ty), ' and ') from unnest(m.key, f.key, m.key_types) as u (k, c, ty))
-               from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
-               join crmshift.mapping as m on m.name = f.mapping
-              where l.name = of_subject
-              order by position loop
-        execute format('select 1 from %s as t where %s%s for no key update of t', r.target::regclass, r.is_key, coalesce(r.and_only, '')) using of_key;
-    end loop;
-end
-$$;
-comment on function crmshift.lock_row(text, jsonb) is 'Hold one row on both sides until the transaction ends, legacy first.';
-
-create function crmshift.settle_row(of_subject text, of_key jsonb) returns integer
-language plpgsql
-as $$
--- Settle what is queued of one row, by state, never blindly: the queued writes say which side changed it, and that side is
--- read anew. Where both did, they are merged by column; where that cannot be, the later stands. What is lost goes to the
--- conflict log. Returns the number of conflicts; raises when the row cannot be settled yet.
-declare
-    r record;
-    w record;
-    before text := coalesce(current_setting('crmshift.depth', true), '');
-    merged boolean := false;
-    conflicts integer := 0;
-    lost integer;
-begin
-    perform crmshift.lock_row(of_subject, of_key);
-    select array_agg(q.id order by q.id) as ids,
-           (array_agg(q.direction order by q.id desc) filter (where q.reason <> 'parent'))[1] as direction,
-           count(distinct q.direction) filter (where q.reason <> 'parent') > 1 as apart
-      into r from crmshift.queued as q where q.subject = of_subject and q.subject_key = of_key;
-    if r.ids is null then
-        return 0;
-    end if;
-    -- What a sync of the row would have prepared was undone with it: there must be a primary lead before the row is read.
-    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-    perform crmshift.ensure_parents(of_subject, jsonb_build_array(of_key));
-    perform set_config('crmshift.depth', before, true);
-    if r.apart then
-        for w in select * from crmshift.merge(of_subject, of_key, r.ids, r.direction) loop
-            if w.losing is null then
-                merged := true;
-            else
-                insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
-                values (of_subject, of_key, 'update_origin_differs', 'last_update_wins', w.winner, w.losing);
-                conflicts := conflicts + 1;
-            end if;
-        end loop;
-        if not merged then
-            insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
-            select q.mapping, q.key, 'update_missing', 'last_update_wins',
-                   case r.direction when 'to_target' then 'legacy' else 'target' end, q.changed
-              from crmshift.queued as q where q.id = any (r.ids) and q.direction <> r.direction;
-            get diagnostics lost = row_count;
-            conflicts := conflicts + lost;
-        end if;
-    end if;
-    if r.direction is null then
-        -- Nothing of the row itself failed: make sure that it is there.
-        for w in select distinct q.mapping, q.key from crmshift.sync_queue as q where q.id = any (r.ids) loop
-            perform crmshift.ensure_row(w.mapping, w.key);
-        end loop;
-    else
-        -- The keys of this row's mappings in the direction that stands: those its table feeds, or its own.
-        select array_agg(s.name order by s.position) as names, array_agg(jsonb_build_array(s.key) order by s.position) as keys into w
-          from (select m.name, m.position, (select jsonb_object_agg(k, of_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
-                  from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
-                  join crmshift.mapping as m on m.name = f.mapping
-                 where l.name = of_subject and (merged or r.direction = 'to_target')
-                 union all
-                select of_subject, 1, of_key where not merged and r.direction = 'to_legacy') as s;
-        perform crmshift.sync_rows(w.names, w.keys, settling => true);
-    end if;
-    delete from crmshift.sync_queue where id = any (r.ids);
-    return conflicts;
-end
-$$;
-comment on function crmshift.settle_row(text, jsonb) is 'Settle what is queued of one row, named by its legacy mapping and key.';
-
-create function crmshift.settle_held() returns void
-language plpgsql
-as $$
--- This transaction has just met rows that the other side had queued writes of, and queued its own. Now that both are
--- known they can be merged; what cannot stays queued.
-declare
-    r record;
-begin
-    for r in select distinct q.subject, q.subject_key from crmshift.queued as q
-              where q.txid = pg_current_xact_id() and q.reason = 'held' loop
+    for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
+              order by position desc loop
         begin
-            perform crmshift.settle_row(r.subject, r.subject_key);
+            select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d
+             where d.kind <> 'missing' and not crmshift.is_outstanding(m.name, d.key);
+            if keys is not null and raising then
+                perform crmshift.sync_keys(m.name, keys);
+            elsif keys is not null then
+                perform crmshift.sync_or_queue(m.name, keys);
+                perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
+            end if;
         exception when others then
-            null;  -- it stays queued
+            if raising then
+                raise;
+            end if;
+            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message)
+            select s.subject, '{}', written, 'truncate', 'failed', sqlstate, sqlerrm
+              from crmshift.mapping_subject as s where s.mapping = m.name;
         end;
     end loop;
 end
 $$;
-comment on function crmshift.settle_held() is 'Merge at once what this transaction held back; called by the triggers.';
+comment on function crmshift.after_truncate(text, boolean) is 'Follow a TRUNCATE to the other side.';
 
-create function crmshift.drain(most integer default 500)
-returns table (settled bigint, failed bigint, conflicts bigint)
-language plpgsql
+-- What a statement wrote, made out from its transition tables was and changed. These return a statement to be executed in
+-- the trigger function, where the transition tables are; only when something has to be queued, so they may look things up.
+create function crmshift.changes_query(of_source text, operation text) returns text
+language sql stable
 as $$
-declare
-    r record;
-    state text;
-begin
-    settled := 0;
-    failed := 0;
-    conflicts := 0;
-    for r in select q.subject, q.subject_key, array_agg(q.id) as ids
-               from crmshift.queued as q
-              group by q.subject, q.subject_key, q.position order by min(q.attempts), q.position, min(q.id) limit most loop
-        begin
-            conflicts := conflicts + crmshift.settle_row(r.subject, r.subject_key);
-            settled := settled + 1;
-        exception when others then
-            get stacked diagnostics state = returned_sqlstate;
-            update crmshift.sync_queue set attempts = attempts + 1, sqlstate = state where id = any (r.ids);
-            failed := failed + 1;
-        end;
-    end loop;
-    return next;
-end
+with columns as (
+    select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
+      from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
+             where f.source = $1 and r.source = $1 and f.mode = 'sync'
+             union select c from crmshift.source_subject as s, unnest(s.columns) as c where s.source = $1) as c
+), identity as (
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
+      from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+     where i.indrelid = $1::regclass and i.indisprimary
+), subjects as (
+    select string_agg(format('(%L, jsonb_build_object(%s), jsonb_build_object(%s), %L::boolean)', s.subject,
+                             (select string_agg(format('%L, p.o -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
+                             (select string_agg(format('%L, p.n -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
+                             s.whole), ', ') as rows
+      from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
+)
+select format($sql$
+    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) as changed
+      from (select s.subject, k.key,
+                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n
+              from (%1$s) as p
+             cross join lateral (values %2$s) as s (subject, was_key, is_key, whole)
+             cross join lateral (select s.was_key, p.o, case when s.is_key = s.was_key then p.n end where p.o is not null
+                                 union all
+                                 select s.is_key, null, p.n where p.n is not null and (p.o is null or s.is_key <> s.was_key)) as k (key, o, n)
+             where p.o is distinct from p.n) as x
+     cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
+     where (x.o -> c.name) is distinct from (x.n -> c.name)
+     group by x.subject, x.key$sql$,
+              case $2 when 'INSERT' then format('select null::jsonb as o, %s as n from changed as t', c.row)
+                      when 'DELETE' then format('select %s as o, null::jsonb as n from was as t', c.row)
+                      else format('select w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
+                                  'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end,
+              s.rows)
+  from columns as c, identity as i, subjects as s
 $$;
-comment on function crmshift.drain(integer) is 'Settle queued rows; returns how many were settled, failed again, and were conflicts.';
+comment on function crmshift.changes_query(text, text) is 'A query over the transition tables: subject, key, op and the changed columns.';
+
+create function crmshift.queueing_statement(of_source text, operation text) returns text
+language sql stable
+as $$
+-- The parents as well: what hangs on a row may be what makes its parent's row necessary.
+select format('with c as (%1$s) insert into crmshift.sync_queue (subject, key, side, op, reason, changed) select c.subject, c.key, %2$L, c.op, ''paused'', c.changed from c',
+              crmshift.changes_query($1, $2), min(s.side))
+       || coalesce((select string_agg(format(' union all select distinct %L, jsonb_build_object(%s), %L, ''update'', ''parent'', null::jsonb from %I as r', p.subject,
+                                             (select string_agg(format('%L, r.%I', k, c), ', ' order by i) from unnest(p.key, p.columns) with ordinality as u (k, c, i)),
+                                             p.side, case $2 when 'DELETE' then 'was' else 'changed' end), '')
+                      from crmshift.source_subject as p where p.source = $1 and p.mode = 'fill'), '')
+  from crmshift.source_subject as s where s.source = $1
+$$;
+comment on function crmshift.queueing_statement(text, text) is 'A statement that queues what a statement wrote, instead of syncing it.';
+
+create function crmshift.noting_statement(of_source text, operation text) returns text
+language sql stable
+as $$
+select format('update crmshift.sync_queue as q set changed = c.changed, op = c.op from (%s) as c '
+              'where q.txid = pg_current_xact_id() and q.reason in (''failed'', ''held'') and q.changed is null and q.subject = c.subject and q.key = c.key',
+              crmshift.changes_query($1, $2))
+$$;
+comment on function crmshift.noting_statement(text, text) is 'A statement that gives what this transaction just queued the old and new values of the columns it had changed.';

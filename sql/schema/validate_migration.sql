@@ -10,7 +10,7 @@ begin
         return query
         select substr(check_name, 7), d.key, concat_ws(': ', d.kind, array_to_string(d.columns, ', '))
           from crmshift.drift(substr(check_name, 7), of_workspace) as d
-         where not exists (select from crmshift.outstanding as o where o.mapping_of = substr(check_name, 7) and o.key_of = d.key);
+         where not crmshift.is_outstanding(substr(check_name, 7), d.key);
     else
         return query execute format('select c.subject, c.key, c.detail from crmshift.%I($1) as c', 'check_' || check_name) using of_workspace;
     end if;

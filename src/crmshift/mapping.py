@@ -28,6 +28,7 @@ class Feed:
     key: tuple[str, ...]
     mode: str
     prepare: str | None
+    reaches: str | None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def parse(file: SqlFile) -> MappingFile:
         before_remove=row.get("before_remove"),
         position=int(row["position"]),
         feeds=tuple(
-            Feed(r["mapping"], r["source"], _array(r["key"]), r["mode"], r.get("prepare"))
+            Feed(r["mapping"], r["source"], _array(r["key"]), r["mode"], r.get("prepare"), r.get("reaches"))
             for table, r in rows
             if table == "crmshift.feed"
         ),
@@ -118,9 +119,17 @@ def parse_all(files: Iterable[SqlFile]) -> tuple[MappingFile, ...]:
             raise UsageError(
                 f"sql/mapping/{mapping.name}.sql: it feeds {', '.join(strangers)}, which is no mapping of the plan."
             )
-    return tuple(
+    whole = tuple(
         replace(m, feeds=tuple(f for other in parsed for f in other.feeds if f.mapping == m.name)) for m in parsed
     )
+    back = [m for m in whole if m.direction == "to_legacy"]
+    for mapping in whole:
+        if not _subjects_of_mapping(mapping, back):
+            raise UsageError(
+                f"sql/mapping/{mapping.name}.sql: none of the tables it is made from has a mapping back with that key.",
+                hint="What both sides have to agree about is a row of legacy: one of its feeds is a legacy table with a mapping to_legacy.",
+            )
+    return whole
 
 
 def backfilled(source: str, all_mappings: Iterable[MappingFile]) -> bool:
@@ -142,11 +151,11 @@ def describe_mapping(mapping: MappingFile, all_mappings: Sequence[MappingFile]) 
         "before_remove": mapping.before_remove,
         "lock_target": sum(f.mode == "sync" for f in mapping.feeds) > 1,
         "columns": list(mapping.columns),
-        "feeds_back": [
-            {"mapping": back.name, "key": list(back.key), "columns": list(feed.key)}
-            for back in sorted(all_mappings, key=lambda m: m.position)
-            for feed in back.feeds
-            if feed.source == mapping.target and feed.mode == "sync"
+        "side": "target" if mapping.direction == "to_target" else "legacy",
+        "subjects": [
+            {"subject": s.name, "key": list(s.key), "columns": list(s.columns)}
+            for s in _subjects(mapping.target, all_mappings)
+            if s.mode == "sync"
         ],
     }
 
@@ -169,23 +178,78 @@ def describe_source(source: str, all_mappings: Sequence[MappingFile]) -> dict[st
                 ranked[column] = (rank, key_type)
     keys = sorted(ranked, key=lambda column: ranked[column][0])
     reads = {c for m, f in fed if f.mode == "sync" for c in m.reads.get(source, frozenset())}
+    direction = min(m.direction for m, _ in fed)
+    synced = {m.name for m, f in fed if f.mode == "sync"}
+    plain = [m for m in all_mappings if m.target == source and m.conflict_where is None]
     return {
         "source": source,
-        "direction": fed[0][0].direction,
+        "side": "legacy" if direction == "to_target" else "target",
         "lock_timeout": SYNC_LOCK_TIMEOUT,
-        "own": [
-            {"mapping": m.name, "key": list(m.key)}
-            for m in sorted(all_mappings, key=lambda m: m.name)
-            if m.target == source
+        "entities": sorted({m.entity for m in all_mappings if m.target == source or m.name in synced}),
+        "writes": sorted({m.target for m in all_mappings if m.direction == direction}),
+        "subjects": [
+            {"subject": s.name, "key": list(s.key), "columns": list(s.columns), "mode": s.mode}
+            for s in _subjects(source, all_mappings)
         ],
         "keys": keys,
         "key_types": [ranked[c][1] for c in keys],
         "reads": sorted(reads | set(keys)),
         "feeds": [
-            {"mapping": m.name, "key": list(m.key), "columns": list(f.key), "mode": f.mode, "prepare": f.prepare}
+            {
+                "mapping": m.name,
+                "key": list(m.key),
+                "columns": list(f.key),
+                "mode": f.mode,
+                "prepare": f.prepare,
+                "reaches": f.reaches,
+                "whole_of": m.target
+                if f.mode == "sync" and m.conflict_where is None and any(own.key == f.key for own in plain)
+                else None,
+            }
             for m, f in fed
         ],
     }
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What a write on a table is about: a legacy row, by the mapping back to its table; `columns` of the written table give its key."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    mode: str
+    position: int
+
+
+def _subjects(source: str, all_mappings: Sequence[MappingFile]) -> list[_Subject]:
+    """As the view crmshift.source_subject: those synced first, then the parents."""
+    back = [m for m in all_mappings if m.direction == "to_legacy"]
+    found = {_Subject(s.name, s.key, s.key, "sync", s.position) for s in back if s.target == source}
+    for mapping in all_mappings:
+        for feed in (f for f in mapping.feeds if f.source == source):
+            to_source = dict(zip(mapping.key, feed.key, strict=True))
+            for subject, columns in _subjects_of_mapping(mapping, back):
+                named = tuple(to_source[c] for c in columns)
+                found.add(_Subject(subject.name, subject.key, named, feed.mode, subject.position))
+    return sorted(found, key=lambda s: (s.mode != "sync", s.position))
+
+
+def _subjects_of_mapping(
+    mapping: MappingFile, back: Sequence[MappingFile]
+) -> list[tuple[MappingFile, tuple[str, ...]]]:
+    """As the view crmshift.mapping_subject: the subject, and the columns of the mapping that give its key."""
+    if mapping.direction == "to_legacy":
+        return [(mapping, mapping.key)]
+    found = []
+    for feed in (f for f in mapping.feeds if f.mode == "sync"):
+        to_mapping = dict(zip(feed.key, mapping.key, strict=True))
+        found += [
+            (s, tuple(to_mapping[k] for k in s.key))
+            for s in back
+            if s.target == feed.source and set(s.key) <= set(feed.key)
+        ]
+    return found
 
 
 def carried(mappings: Iterable[MappingFile]) -> dict[str, set[str]]:

@@ -134,7 +134,7 @@ def _fence(conn: Connection, compiled: Compiled) -> None:
     if db.fetch_value(conn, "select to_regprocedure('crmshift.drain(integer)')") is None:
         return
     conn.execute("select crmshift.drain(2147483647)")
-    outstanding = db.fetch_value(conn, "select count(*) from crmshift.queued where direction = 'to_legacy'")
+    outstanding = db.fetch_value(conn, "select count(*) from crmshift.sync_queue where side = 'target'")
     if outstanding:
         raise Refused(
             f"Writes made on the lead-centric side have not reached legacy and would be lost: {outstanding}.",

@@ -137,7 +137,7 @@ def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: li
             """
             select d.key from crmshift.drift(%(mapping)s, %(workspace)s) as d
              where d.kind = any (%(kinds)s)
-               and not exists (select from crmshift.outstanding as o where o.mapping_of = %(mapping)s and o.key_of = d.key)
+               and not crmshift.is_outstanding(%(mapping)s, d.key)
             """,
             {"mapping": mapping, "workspace": workspace, "kinds": kinds},
         )

@@ -312,7 +312,7 @@ def test_a_whole_new_entity_needs_sql_and_yaml_and_no_python(
         conn.execute("delete from contacts where id = %s", [ADA])
         assert value(conn, "select count(*) from customer_notes where body = 'longer'") == 0
         conn.execute("update customer_notes set body = repeat('x', 81) where body = 'from legacy'")
-        assert conn.execute("select mapping, sqlstate from crmshift.sync_queue").fetchall() == [
+        assert conn.execute("select subject, sqlstate from crmshift.sync_queue").fetchall() == [
             ("contact_notes", "22001")
         ]
         conn.execute("update customer_notes set body = 'short' where body = repeat('x', 81)")

@@ -9,9 +9,9 @@ CREATE SCHEMA crmshift;
 
 COMMENT ON SCHEMA crmshift IS 'Everything crmshift keeps in this database. Removed by: crmshift rollback --to legacy.';
 
--- Name: after_truncate(text); Type: FUNCTION
+-- Name: after_truncate(text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.after_truncate(of_direction text) RETURNS void
+CREATE FUNCTION crmshift.after_truncate(written text, raising boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     AS $$
 -- A truncated table leaves no keys to follow: whatever its side no longer speaks of is taken from the other, children first.
@@ -20,22 +20,54 @@ declare
     m record;
     keys jsonb;
 begin
-    if of_direction = 'to_legacy' and exists (select from crmshift.check_backfill_complete()) then
+    if written = 'target' and exists (select from crmshift.check_backfill_complete()) then
         return;
     end if;
-    for m in select name from crmshift.mapping where direction = of_direction order by position desc loop
-        select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
-        if keys is not null then
-            perform crmshift.sync_or_queue(m.name, keys);
-            perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
-        end if;
+    for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
+              order by position desc loop
+        begin
+            select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d
+             where d.kind <> 'missing' and not crmshift.is_outstanding(m.name, d.key);
+            if keys is not null and raising then
+                perform crmshift.sync_keys(m.name, keys);
+            elsif keys is not null then
+                perform crmshift.sync_or_queue(m.name, keys);
+                perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
+            end if;
+        exception when others then
+            if raising then
+                raise;
+            end if;
+            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message)
+            select s.subject, '{}', written, 'truncate', 'failed', sqlstate, sqlerrm
+              from crmshift.mapping_subject as s where s.mapping = m.name;
+        end;
     end loop;
 end
 $$;
 
--- Name: FUNCTION after_truncate(of_direction text); Type: COMMENT
+-- Name: FUNCTION after_truncate(written text, raising boolean); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.after_truncate(of_direction text) IS 'Follow a TRUNCATE to the other side.';
+COMMENT ON FUNCTION crmshift.after_truncate(written text, raising boolean) IS 'Follow a TRUNCATE to the other side.';
+
+-- Name: appointments_of_leads(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.appointments_of_leads(customer_ids uuid[]) RETURNS TABLE(subject text, key jsonb)
+    LANGUAGE sql STABLE
+    AS $_$
+-- A write on leads can change which appointments legacy sees: those of a lead that became primary, that is so no more, or
+-- that went to another customer.
+select 'appointments', jsonb_build_object('id', a.id)
+  from unnest($1) as k (id)
+  join public.leads as l on l.customer_id = k.id
+  join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
+ where case when l.is_primary then not exists (select from public.appointments as o where o.id = a.id and o.contact_id = l.customer_id)
+            else exists (select from public.appointments as o where o.id = a.id) end
+$_$;
+
+-- Name: FUNCTION appointments_of_leads(customer_ids uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.appointments_of_leads(customer_ids uuid[]) IS 'Appointments that legacy now sees and did not before, sees no more, or sees with another contact, after leads of these customers were written.';
 
 -- Name: archive_appointment_fields(bigint[]); Type: FUNCTION
 
@@ -226,8 +258,9 @@ begin
                 inserted := inserted + one;
             end loop;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
             perform set_config('crmshift.depth', '', true);
         exception
             when lock_not_available or deadlock_detected or serialization_failure then
@@ -344,6 +377,52 @@ $_$;
 -- Name: FUNCTION call_writer(verb text, of_mapping text, keys jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.call_writer(verb text, of_mapping text, keys jsonb) IS 'Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.';
+
+-- Name: changes_query(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.changes_query(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+with columns as (
+    select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
+      from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
+             where f.source = $1 and r.source = $1 and f.mode = 'sync'
+             union select c from crmshift.source_subject as s, unnest(s.columns) as c where s.source = $1) as c
+), identity as (
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
+      from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+     where i.indrelid = $1::regclass and i.indisprimary
+), subjects as (
+    select string_agg(format('(%L, jsonb_build_object(%s), jsonb_build_object(%s), %L::boolean)', s.subject,
+                             (select string_agg(format('%L, p.o -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
+                             (select string_agg(format('%L, p.n -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
+                             s.whole), ', ') as rows
+      from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
+)
+select format($sql$
+    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) as changed
+      from (select s.subject, k.key,
+                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n
+              from (%1$s) as p
+             cross join lateral (values %2$s) as s (subject, was_key, is_key, whole)
+             cross join lateral (select s.was_key, p.o, case when s.is_key = s.was_key then p.n end where p.o is not null
+                                 union all
+                                 select s.is_key, null, p.n where p.n is not null and (p.o is null or s.is_key <> s.was_key)) as k (key, o, n)
+             where p.o is distinct from p.n) as x
+     cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
+     where (x.o -> c.name) is distinct from (x.n -> c.name)
+     group by x.subject, x.key$sql$,
+              case $2 when 'INSERT' then format('select null::jsonb as o, %s as n from changed as t', c.row)
+                      when 'DELETE' then format('select %s as o, null::jsonb as n from was as t', c.row)
+                      else format('select w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
+                                  'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end,
+              s.rows)
+  from columns as c, identity as i, subjects as s
+$_$;
+
+-- Name: FUNCTION changes_query(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.changes_query(of_source text, operation text) IS 'A query over the transition tables: subject, key, op and the changed columns.';
 
 -- Name: check_backfill_complete(uuid); Type: FUNCTION
 
@@ -476,7 +555,7 @@ COMMENT ON FUNCTION crmshift.check_rows_compared(of_workspace uuid) IS 'There is
 CREATE FUNCTION crmshift.check_sync_queue(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
     LANGUAGE sql STABLE
     AS $$
-select q.mapping, q.key, concat_ws(' ', q.reason, q.sqlstate, q.constraint_name)
+select q.subject, q.key, concat_ws(' ', q.reason, q.sqlstate, q.constraint_name)
   from crmshift.sync_queue as q
 $$;
 
@@ -512,9 +591,9 @@ select jsonb_build_object(
            'lock_target', (select count(*) > 1 from crmshift.feed as f where f.mapping = m.name and f.mode = 'sync'),
            'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute as a
                         where a.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and a.attnum > 0 and not a.attisdropped),
-           'feeds_back', (select coalesce(jsonb_agg(jsonb_build_object('mapping', b.name, 'key', b.key, 'columns', f.key) order by b.position), '[]')
-                            from crmshift.feed as f join crmshift.mapping as b on b.name = f.mapping
-                           where f.source = m.target and f.mode = 'sync'))
+           'side', case m.direction when 'to_target' then 'target' else 'legacy' end,
+           'subjects', (select coalesce(jsonb_agg(jsonb_build_object('subject', s.subject, 'key', s.key, 'columns', s.columns) order by s.position), '[]')
+                          from crmshift.source_subject as s where s.source = m.target and s.mode = 'sync'))
   from crmshift.mapping as m
  where m.name = $1
 $_$;
@@ -538,16 +617,25 @@ with f as (
       from f, unnest(f.key, f.key_types) with ordinality as u (c, t, i) group by c, t
 )
 select jsonb_build_object(
-           'source', $1, 'direction', min(f.direction), 'lock_timeout', '100ms',
-           'own', (select coalesce(jsonb_agg(jsonb_build_object('mapping', m.name, 'key', m.key) order by m.name), '[]')
-                     from crmshift.mapping as m where m.target = $1),
+           'source', $1, 'side', case min(f.direction) when 'to_target' then 'legacy' else 'target' end, 'lock_timeout', '100ms',
+           'entities', (select jsonb_agg(distinct m.entity) from crmshift.mapping as m
+                         where m.target = $1 or m.name in (select g.mapping from f as g where g.mode = 'sync')),
+           'writes', (select jsonb_agg(distinct m.target) from crmshift.mapping as m where m.direction = min(f.direction)),
+           'subjects', (select jsonb_agg(jsonb_build_object('subject', s.subject, 'key', s.key, 'columns', s.columns, 'mode', s.mode)
+                                         order by s.mode desc, s.position)
+                          from crmshift.source_subject as s where s.source = $1),
            'keys', (select jsonb_agg(c order by rank) from k),
            'key_types', (select jsonb_agg(t order by rank) from k),
            'reads', (select jsonb_agg(c order by c) from (
                          select r.column_name from crmshift.mapping_reads as r join f as g on g.mapping = r.mapping and g.mode = 'sync'
                           where r.source = $1
                          union select c from k) as x (c)),
-           'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare)
+           'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare,
+                                              'reaches', f.reaches,
+                                              'whole_of', (select m.target from crmshift.mapping as m
+                                                            where m.name = f.mapping and f.mode = 'sync' and m.conflict_where is null
+                                                              and exists (select from crmshift.mapping as own
+                                                                           where own.target = $1 and own.conflict_where is null and own.key = f.key)))
                               order by f.position))
   from f
 $_$;
@@ -556,27 +644,63 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.describe_source(of_table text) IS 'Description of a table whose writes are synced, for trigger_statements.';
 
--- Name: drain(integer); Type: FUNCTION
+-- Name: drain(integer, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drain(most integer DEFAULT 500) RETURNS TABLE(settled bigint, failed bigint, conflicts bigint)
+CREATE FUNCTION crmshift.drain(most integer DEFAULT 500, only_due boolean DEFAULT false) RETURNS TABLE(settled bigint, failed bigint, conflicts bigint)
     LANGUAGE plpgsql
     AS $$
+-- Settle queued subjects, oldest first. only_due, for whoever drains all day: leave alone what waits for a person, for its
+-- time, or for the end of a pause.
 declare
     r record;
+    e crmshift.sync_queue;
     state text;
+    why text;
 begin
     settled := 0;
     failed := 0;
     conflicts := 0;
-    for r in select q.subject, q.subject_key, array_agg(q.id) as ids
-               from crmshift.queued as q
-              group by q.subject, q.subject_key, q.position order by min(q.attempts), q.position, min(q.id) limit most loop
+    if only_due and exists (select from crmshift.sync_control where paused) then
+        return next;
+        return;
+    end if;
+    for e in select * from crmshift.sync_queue where key = '{}' and (not only_due or reason = 'paused') order by id loop
         begin
-            conflicts := conflicts + crmshift.settle_row(r.subject, r.subject_key);
+            perform crmshift.settle_truncate(e);
             settled := settled + 1;
         exception when others then
-            get stacked diagnostics state = returned_sqlstate;
-            update crmshift.sync_queue set attempts = attempts + 1, sqlstate = state where id = any (r.ids);
+            get stacked diagnostics state = returned_sqlstate, why = message_text;
+            perform crmshift.queue_again(array[e.id], state, why);
+            failed := failed + 1;
+        end;
+    end loop;
+    -- Subjects that only one side wrote, in sets, as a bulk statement would be synced.
+    for r in select o.subject, o.side, jsonb_agg(distinct o.key) as keys, array_agg(o.id) as ids, count(distinct o.key) as n
+               from (select * from crmshift.sync_queue as q where q.reason = 'paused' and q.attempts = 0 and q.key <> '{}' order by q.id limit most) as o
+               join crmshift.mapping as m on m.name = o.subject
+              where not exists (select from crmshift.sync_queue as x where x.subject = o.subject and x.key = o.key and x.side <> o.side)
+              group by o.subject, o.side, m.position order by m.position loop
+        begin
+            perform crmshift.sync_subjects(r.subject, r.keys, r.side);
+            delete from crmshift.sync_queue where id = any (r.ids);
+            settled := settled + r.n;
+        exception when others then
+            null;  -- one of them is bad: one by one, below
+        end;
+    end loop;
+    for r in select q.subject, q.key, array_agg(q.id) as ids
+               from crmshift.sync_queue as q join crmshift.mapping as m on m.name = q.subject
+              where q.reason not in ('nested', 'manual') and q.key <> '{}'
+              group by q.subject, q.key, m.position
+             having not only_due or bool_or(q.attempts = 0 and q.reason not in ('failed', 'not_converged')
+                                            or crmshift.is_transient(q.sqlstate) and coalesce(q.retry_at <= clock_timestamp(), true))
+              order by min(q.attempts), m.position, min(q.id) limit greatest(most - settled, 1) loop
+        begin
+            conflicts := conflicts + crmshift.settle_row(r.subject, r.key);
+            settled := settled + 1;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text;
+            perform crmshift.queue_again(r.ids, state, why);
             failed := failed + 1;
         end;
     end loop;
@@ -584,9 +708,9 @@ begin
 end
 $$;
 
--- Name: FUNCTION drain(most integer); Type: COMMENT
+-- Name: FUNCTION drain(most integer, only_due boolean); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.drain(most integer) IS 'Settle queued rows; returns how many were settled, failed again, and were conflicts.';
+COMMENT ON FUNCTION crmshift.drain(most integer, only_due boolean) IS 'Settle queued subjects; returns how many were settled, failed again, and were conflicts. only_due: what is worth another try now.';
 
 -- Name: drift(text, uuid); Type: FUNCTION
 
@@ -594,6 +718,10 @@ CREATE FUNCTION crmshift.drift(of_mapping text, of_workspace uuid DEFAULT NULL::
     LANGUAGE plpgsql STABLE
     AS $_$
 begin
+    if not exists (select from crmshift.mapping as m where m.name = of_mapping) then
+        raise exception 'There is no mapping named %.', of_mapping
+            using errcode = 'SH001', hint = 'select name from crmshift.mapping lists them.';
+    end if;
     return query execute format('select d.key, d.kind, d.columns from crmshift.%I($1) as d', 'drift_' || of_mapping) using of_workspace;
 end
 $_$;
@@ -797,27 +925,30 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.ensure_parents(of_mapping text, keys jsonb) IS 'Make sure that the rows exist which these keys of a mapping depend on.';
 
--- Name: ensure_row(text, jsonb); Type: FUNCTION
+-- Name: ensure_subject(text, jsonb, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.ensure_row(of_mapping text, of_key jsonb) RETURNS void
+CREATE FUNCTION crmshift.ensure_subject(of_subject text, of_key jsonb, written text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 declare
     before text := coalesce(current_setting('crmshift.depth', true), '');
+    m record;
 begin
     perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-    perform crmshift.ensure_parents(of_mapping, jsonb_build_array(of_key));
-    perform crmshift.call_writer('fill', of_mapping, jsonb_build_array(of_key));
+    for m in select * from crmshift.mappings_of(of_subject, written) loop
+        perform crmshift.ensure_parents(m.name, crmshift.rename_keys(jsonb_build_array(of_key), m.columns, m.key));
+        perform crmshift.call_writer('fill', m.name, crmshift.rename_keys(jsonb_build_array(of_key), m.columns, m.key));
+    end loop;
     if before = '' and current_setting('crmshift.noted', true) = 'yes' then
-        perform crmshift.settle();
+        perform crmshift.settle_nested();
     end if;
     perform set_config('crmshift.depth', before, true);
 end
 $$;
 
--- Name: FUNCTION ensure_row(of_mapping text, of_key jsonb); Type: COMMENT
+-- Name: FUNCTION ensure_subject(of_subject text, of_key jsonb, written text); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.ensure_row(of_mapping text, of_key jsonb) IS 'Make sure that a row is there which its mapping speaks of; leaves it alone where it is.';
+COMMENT ON FUNCTION crmshift.ensure_subject(of_subject text, of_key jsonb, written text) IS 'Make sure that the rows are there which are made of a subject; leaves them alone where they are.';
 
 -- Name: fill_appointments(bigint[]); Type: FUNCTION
 
@@ -845,8 +976,8 @@ begin
            (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
       into written, uneven;
     if uneven is not null then  -- a trigger on public.appointments changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'lead_appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'legacy', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return written;
@@ -879,8 +1010,8 @@ begin
            (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
       into written, uneven;
     if uneven is not null then  -- a trigger on public.contact_custom_fields changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'customer_custom_fields', jsonb_build_object('customer_id', u.r -> 'contact_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'contact_id', 'field_id', u.r -> 'field_id'), 'legacy', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return written;
@@ -913,13 +1044,8 @@ begin
            (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
       into written, uneven;
     if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'customers', jsonb_build_object('cst_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
-        perform set_config('crmshift.noted', 'yes', true);
-    end if;
-    if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'leads', jsonb_build_object('customer_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'id'), 'legacy', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return written;
@@ -952,8 +1078,8 @@ begin
            (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
       into written, uneven;
     if uneven is not null then  -- a trigger on public.customer_custom_fields changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'customer_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'customer_id', 'field_id', u.r -> 'field_id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return written;
@@ -986,8 +1112,8 @@ begin
            (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
       into written, uneven;
     if uneven is not null then  -- a trigger on public.customers changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'contacts', jsonb_build_object('id', u.r -> 'cst_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'cst_id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return written;
@@ -1020,8 +1146,8 @@ begin
            (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
       into written, uneven;
     if uneven is not null then  -- a trigger on public.lead_appointments changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return written;
@@ -1054,8 +1180,8 @@ begin
            (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
       into written, uneven;
     if uneven is not null then  -- a trigger on public.leads changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'contacts', jsonb_build_object('id', u.r -> 'customer_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'customer_id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return written;
@@ -1067,8 +1193,7 @@ $_$;
 CREATE FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
--- Called when leads of these customers were written. Give each that has leads but no primary one its first, and have
--- those appointments synced that legacy now sees and did not before, sees no more, or sees with another contact.
+-- Called when leads of these customers were written. Give each that has leads but no primary one its first.
 begin
     if exists (select from unnest(customer_ids) as k (id) join public.leads as l on l.customer_id = k.id
                 where not exists (select from public.leads as p where p.customer_id = k.id and p.is_primary)) then
@@ -1081,22 +1206,47 @@ begin
                            and not exists (select from public.leads as p where p.customer_id = f.customer_id and p.is_primary)
                          order by f.customer_id, f.entrydate, f.id);
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason)
-    select 'appointments', jsonb_build_object('id', a.id), 'nested'
-      from unnest(customer_ids) as k (id)
-      join public.leads as l on l.customer_id = k.id
-      join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
-     where case when l.is_primary then not exists (select from public.appointments as o where o.id = a.id and o.contact_id = l.customer_id)
-                else exists (select from public.appointments as o where o.id = a.id) end;
-    if found then
-        perform set_config('crmshift.noted', 'yes', true);
-    end if;
 end
 $$;
 
 -- Name: FUNCTION follow_primary_lead(customer_ids uuid[]); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) IS 'Where a customer has leads but no primary one, the first by entrydate becomes primary; its appointments become visible in legacy.';
+COMMENT ON FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) IS 'Where a customer has leads but no primary one, the first by entrydate becomes primary.';
+
+-- Name: held(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.held(of_mapping text, keys jsonb) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+-- Whether the side that this mapping writes has a queued write of one of these subjects.
+select exists (
+    select from crmshift.mapping as m
+      join crmshift.mapping_subject as s on s.mapping = m.name
+     cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
+      join crmshift.sync_queue as q on q.subject = s.subject and q.key in (k.key, '{}')
+     where m.name = of_mapping and q.side = case m.direction when 'to_target' then 'target' else 'legacy' end
+       and q.reason not in ('nested', 'parent'))
+$$;
+
+-- Name: FUNCTION held(of_mapping text, keys jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.held(of_mapping text, keys jsonb) IS 'Whether the table of this mapping has queued writes of its own for one of these keys, which must not be overwritten unseen.';
+
+-- Name: is_outstanding(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+select exists (
+    select from crmshift.mapping_subject as s
+      join crmshift.sync_queue as q on q.subject = s.subject
+       and q.key in ((select jsonb_object_agg(k, of_key -> c) from unnest(s.key, s.columns) as u (k, c)), '{}')
+     where s.mapping = of_mapping)
+$$;
+
+-- Name: FUNCTION is_outstanding(of_mapping text, of_key jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) IS 'Whether a row of either side need not agree with its mapping, because it stands in the sync queue.';
 
 -- Name: is_syncing(); Type: FUNCTION
 
@@ -1108,34 +1258,60 @@ CREATE FUNCTION crmshift.is_syncing() RETURNS boolean
 
 COMMENT ON FUNCTION crmshift.is_syncing() IS 'True inside a sync or backfill. For your own triggers: do not send a reminder, mail or webhook for a row that only moved.';
 
+-- Name: is_transient(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.is_transient(sqlstate text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$ select left(sqlstate, 2) in ('40', '53', '55') $$;
+
+-- Name: FUNCTION is_transient(sqlstate text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.is_transient(sqlstate text) IS 'Whether a cause passes by itself: deadlock, serialization, resources, locks. Others wait for a person.';
+
+-- Name: legacy_row(text, jsonb, boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.legacy_row(of_subject text, of_key jsonb, from_view boolean) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $_$
+declare
+    result jsonb;
+begin
+    execute (select format('select to_jsonb(x) from %s as x where %s',
+                           case when from_view then format('crmshift.%I', s.name || '_expected') else s.target::regclass::text end,
+                           (select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') from unnest(s.key, s.key_types) as u (k, t)))
+               from crmshift.mapping as s where s.name = of_subject)
+       into result using of_key;
+    return result;
+end
+$_$;
+
+-- Name: FUNCTION legacy_row(of_subject text, of_key jsonb, from_view boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.legacy_row(of_subject text, of_key jsonb, from_view boolean) IS 'A row of legacy as it is, or as the target says it should be.';
+
 -- Name: lock_row(text, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.lock_row(of_subject text, of_key jsonb) RETURNS void
     LANGUAGE plpgsql
     AS $_$
--- Hold one row on both sides, legacy first, as writers take them. What is read or found queued in the next statement then
+-- Hold one subject on both sides, legacy first, as writers take them. What is read or found queued in the next statement then
 -- stays as it is.
 declare
     r record;
 begin
-    for r in select l.target, null as and_only, 0 as position,
-                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(l.key, l.key_types) as u (k, ty)) as is_key
-               from crmshift.mapping as l where l.name = of_subject
-              union all
-             select m.target, ' and ' || m.only_where, m.position,
-                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, c, ty), ' and ') from unnest(m.key, f.key, m.key_types) as u (k, c, ty))
-               from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
-               join crmshift.mapping as m on m.name = f.mapping
-              where l.name = of_subject
-              order by position loop
-        execute format('select 1 from %s as t where %s%s for no key update of t', r.target::regclass, r.is_key, coalesce(r.and_only, '')) using of_key;
+    for r in select m.target, m.only_where,
+                    (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, c, ty), ' and ') from unnest(m.key, m.columns, m.key_types) as u (k, c, ty)) as is_key
+               from (select 0 as side, l.* from crmshift.mappings_of(of_subject, 'target') as l
+                     union all select 1, t.* from crmshift.mappings_of(of_subject, 'legacy') as t) as m
+              order by m.side, m.position loop
+        execute format('select 1 from %s as t where %s%s for no key update of t', r.target::regclass, r.is_key, coalesce(' and ' || r.only_where, '')) using of_key;
     end loop;
 end
 $_$;
 
 -- Name: FUNCTION lock_row(of_subject text, of_key jsonb); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.lock_row(of_subject text, of_key jsonb) IS 'Hold one row on both sides until the transaction ends, legacy first.';
+COMMENT ON FUNCTION crmshift.lock_row(of_subject text, of_key jsonb) IS 'Hold one subject on both sides until the transaction ends, legacy first.';
 
 -- Name: lock_sources(text, jsonb); Type: FUNCTION
 
@@ -1181,7 +1357,8 @@ with m as (
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
            array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
            array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
-           j -> 'feeds_back' as feeds_back
+           j ->> 'side' as side,
+           j -> 'subjects' as subjects
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, m.key_types[i]), ', ' order by i) as parameters,
@@ -1220,16 +1397,16 @@ with m as (
 ), f as (
     select coalesce(string_agg(format($sql$
     if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select %2$L, jsonb_build_object(%3$s), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select %2$L, jsonb_build_object(%3$s), %4$L, 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
-    end if;$sql$, (select target from m), b ->> 'mapping',
+    end if;$sql$, (select target from m), b ->> 'subject',
                (select string_agg(format('%L, u.r -> %L', to_name, from_name), ', ')
                   from rows from (jsonb_array_elements_text(b -> 'key'), jsonb_array_elements_text(b -> 'columns'))
-                    as pair (to_name, from_name))), ''), '') as noting,
+                    as pair (to_name, from_name)), (select side from m)), ''), '') as noting,
            coalesce((select string_agg(distinct format('%L, w.%I', n, n), ', ')
-                       from m, jsonb_array_elements(m.feeds_back) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
-      from m left join jsonb_array_elements(m.feeds_back) as b on true
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
+      from m left join jsonb_array_elements(m.subjects) as b on true
 ), workspace as (
     select 'workspace_id' = any (m.columns) as known from m
 )
@@ -1282,13 +1459,13 @@ begin%15$s
     ), w as (
         insert into %3$s as t (%4$s)
         select %5$s from d order by %12$s
-        on conflict (%7$s)%13$s do update set %14$s
+        on conflict (%7$s)%13$s do update set %14$s%26$s
         returning t.*
     )
     select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
            (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
       into expected, suppressed, uneven;
-    if suppressed > 0 then
+    if suppressed > 0 then%27$s
         raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
     end if;%24$s
     return expected;
@@ -1300,7 +1477,14 @@ $writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
            m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
-       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target)
+       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target,
+       -- Nothing is taken over that the mapping does not speak of.
+       case when m.and_only is not null and m.where_conflict is null then E'\n         where ' || substr(m.and_only, 6) else '' end,
+       case when m.and_only is not null and m.where_conflict is null then format($strange$
+        if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s where not (%5$s)) then
+            raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
+                using errcode = 'SH013', hint = 'Give one of them another key.';
+        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end)
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
@@ -1355,104 +1539,267 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.mapping_statements(mapping jsonb) IS 'The functions of a mapping, derived from its description: fill_, sync_, remove_ and drift_<name>.';
 
--- Name: merge(text, jsonb, bigint[], text); Type: FUNCTION
+-- Name: mappings_of(text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.merge(subject text, subject_key jsonb, ids bigint[], later text) RETURNS TABLE(winner text, losing jsonb)
-    LANGUAGE plpgsql
+CREATE FUNCTION crmshift.mappings_of(of_subject text, written text) RETURNS TABLE(name text, key text[], columns text[], target text, only_where text, key_types text[], "position" integer)
+    LANGUAGE sql STABLE
     AS $_$
--- Both sides wrote one row while they could not agree. The legacy row takes what the target changed, and keeps what it
--- changed itself; a column both changed goes to the later write. Returns what was lost that way. The other side then
--- follows from the merged row.
+-- written = legacy: what is made of the subject on the target. written = target: the legacy row itself.
+select m.name, m.key, f.key, m.target, m.only_where, m.key_types, m.position
+  from crmshift.mapping as s
+  join crmshift.feed as f on f.source = s.target and f.mode = 'sync' and f.key <@ s.key
+  join crmshift.mapping as m on m.name = f.mapping
+ where s.name = $1 and $2 = 'legacy'
+union all
+select s.name, s.key, s.key, s.target, s.only_where, s.key_types, s.position
+  from crmshift.mapping as s where s.name = $1 and $2 = 'target'
+ order by 7
+$_$;
+
+-- Name: FUNCTION mappings_of(of_subject text, written text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.mappings_of(of_subject text, written text) IS 'The mappings to bring up to date after one side of a subject was written, parents first, and the columns of the subject that give their keys.';
+
+-- Name: merge(text, jsonb, bigint[], boolean, text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.merge(of_subject text, of_key jsonb, ids bigint[], both_inserted boolean, first_side text, last_side text) RETURNS TABLE(columns text[], policy text, winner text, losing jsonb, result jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- Both sides wrote one row while they could not agree: what each group of columns should be. A group that only one side
+-- changed takes that side's values; one that both changed goes by its policy. winner is null where a person has to decide;
+-- no row at all for groups without a conflict, except the last one, whose result is the whole merged row.
 declare
-    l crmshift.mapping;
-    is_key text;
-    here jsonb;
-    there jsonb;
-    changed jsonb;
-    merged jsonb := '{}';
+    here jsonb := crmshift.legacy_row(of_subject, of_key, false);
+    there jsonb := crmshift.legacy_row(of_subject, of_key, true);
+    before jsonb;
+    clock text[] := (select m.clock from crmshift.mapping as m where m.name = of_subject);
+    grouped text[] := array(select c from crmshift.conflict_policy as p, unnest(p.columns) as c where p.subject = of_subject and p.conflict = 'update');
+    merged jsonb := here;
+    g record;
     c text;
+    legacy_changed boolean;
+    target_changed boolean;
 begin
-    select * into l from crmshift.mapping where name = subject;
-    select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') into is_key from unnest(l.key, l.key_types) as u (k, t);
-    execute format('select to_jsonb(x) from %s as x where %s for no key update', l.target::regclass, is_key) into here using subject_key;
-    execute format('select to_jsonb(x) from crmshift.%I as x where %s', l.name || '_expected', is_key) into there using subject_key;
-    -- What legacy changed, by column: the value before its first queued write, and whether anything is known at all.
-    select jsonb_object_agg(e.col, e.before) into changed
+    -- What was there before: legacy knows what its first queued write of a column found; what it did not write is as it was.
+    select here || coalesce(jsonb_object_agg(e.col, e.before), '{}') into before
       from (select distinct on (x.col) x.col, x.pair -> 0 as before
               from crmshift.sync_queue as q, jsonb_each(q.changed) as x (col, pair)
-             where q.id = any (ids) and q.mapping in (select m.name from crmshift.mapping as m where m.direction = 'to_target')
-             order by x.col, q.id) as e;
-    if here is null or there is null or changed is null then
-        return;  -- one side has no such row: nothing to merge, the later write stands
-    end if;
-    for c in select a.attname from pg_catalog.pg_attribute as a
-              where a.attrelid = to_regclass(format('crmshift.%I', l.name || '_expected')) and a.attnum > 0 and a.attname <> all (l.key) loop
-        if not changed ? c then
-            merged := merged || jsonb_build_object(c, there -> c);
-        elsif there -> c = changed -> c or there -> c = here -> c then
-            merged := merged || jsonb_build_object(c, here -> c);
-        else
-            merged := merged || jsonb_build_object(c, case later when 'to_target' then here -> c else there -> c end);
-            if c <> all (l.clock) then
-                winner := case later when 'to_target' then 'legacy' else 'target' end;
-                losing := jsonb_build_object(c, jsonb_build_array(changed -> c, case later when 'to_target' then there -> c else here -> c end));
+             where q.id = any (ids) and q.side = 'legacy' order by x.col, q.id) as e;
+    for g in
+        select p.columns, p.policy from crmshift.conflict_policy as p
+         where p.subject = of_subject and p.conflict = 'update' and p.columns <> '{}' and p.policy <> 'column_merge'
+        union all
+        select array[col], 'last_update_wins'
+          from crmshift.conflict_policy as p, unnest(p.columns) as col
+         where p.subject = of_subject and p.conflict = 'update' and p.policy = 'column_merge'
+        union all
+        -- the rest: together where a policy says so, else column by column
+        select array_agg(k.col), coalesce(p.policy, 'last_update_wins')
+          from (select k as col from jsonb_object_keys(there) as k where k <> all (grouped)) as k
+          left join crmshift.conflict_policy as p
+            on p.subject = of_subject and p.conflict = 'update' and p.columns = '{}' and p.policy <> 'column_merge'
+         group by p.policy, case when p.policy is null then k.col end
+    loop
+        legacy_changed := false;
+        target_changed := false;
+        foreach c in array g.columns loop
+            continue when c = any (clock) and cardinality(g.columns) > 1;
+            if both_inserted then  -- a value that one of them does not give is no conflict
+                legacy_changed := legacy_changed or (here -> c <> 'null');
+                target_changed := target_changed or (there -> c <> 'null');
+            else
+                legacy_changed := legacy_changed or (here -> c is distinct from before -> c);
+                target_changed := target_changed or (there -> c is distinct from before -> c);
+            end if;
+        end loop;
+        columns := g.columns;
+        policy := g.policy;
+        losing := null;
+        winner := case
+            when not target_changed then 'legacy'
+            when not legacy_changed then 'target'
+            when g.policy = 'last_update_wins' then last_side
+            when g.policy = 'first_update_wins' then first_side
+            when g.policy = 'legacy_wins' then 'legacy'
+            when g.policy = 'target_wins' then 'target'
+            when g.policy = 'manual' then
+                (select l.decision from crmshift.conflict_log as l
+                  where l.subject = of_subject and l.key = of_key and l.winner is null and l.columns = g.columns)
+            else 'merged' end;
+        if winner = 'merged' then
+            execute format('select %s($1, $2, $3, $4, $5)', to_regproc(substr(g.policy, 10))) into result
+              using of_subject, of_key, before, here, there;
+            foreach c in array g.columns loop
+                merged := merged || jsonb_build_object(c, coalesce(result -> c, here -> c));
+            end loop;
+        elsif winner = 'target' then
+            foreach c in array g.columns loop
+                merged := merged || jsonb_build_object(c, there -> c);
+            end loop;
+        end if;
+        result := null;
+        if legacy_changed and target_changed and not g.columns <@ clock then
+            -- Only what the losing side had changed, and does not stand, is lost.
+            foreach c in array g.columns loop
+                continue when c = any (clock) or here -> c = there -> c;
+                if winner is distinct from 'legacy' and here -> c <> merged -> c and (both_inserted or here -> c <> before -> c)
+                   or winner is distinct from 'target' and there -> c <> merged -> c and (both_inserted or there -> c <> before -> c)
+                   or winner is null then
+                    losing := coalesce(losing, '{}') || jsonb_build_object(c, jsonb_build_array(case when both_inserted then 'null' else before -> c end,
+                                                                                              case winner when 'legacy' then there -> c else here -> c end));
+                end if;
+            end loop;
+            if losing is not null then
+                if winner is null then
+                    losing := null;
+                end if;
                 return next;
             end if;
         end if;
     end loop;
-    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-    perform set_config('crmshift.writing', l.target, true);
-    execute format('update %s as x set (%s) = (select %s from jsonb_populate_record(x, $2)) where %s', l.target::regclass,
-                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k),
-                   (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(merged) as k), is_key)
-      using subject_key, merged;
-    perform set_config('crmshift.depth', '', true);
-    winner := null;  -- merged
+    columns := null;
+    policy := null;
+    winner := null;
     losing := null;
+    result := merged;
     return next;
 end
 $_$;
 
--- Name: FUNCTION merge(subject text, subject_key jsonb, ids bigint[], later text); Type: COMMENT
+-- Name: FUNCTION merge(of_subject text, of_key jsonb, ids bigint[], both_inserted boolean, first_side text, last_side text); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.merge(subject text, subject_key jsonb, ids bigint[], later text) IS 'Merge a row that both sides wrote while apart; called by drain.';
+COMMENT ON FUNCTION crmshift.merge(of_subject text, of_key jsonb, ids bigint[], both_inserted boolean, first_side text, last_side text) IS 'What becomes of a row that both sides wrote while apart: its conflicts by group of columns, and last the merged legacy row.';
 
--- Name: note_changes(text, jsonb[], jsonb[]); Type: FUNCTION
+-- Name: noting_statement(text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]) RETURNS void
+CREATE FUNCTION crmshift.noting_statement(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+select format('update crmshift.sync_queue as q set changed = c.changed, op = c.op from (%s) as c '
+              'where q.txid = pg_current_xact_id() and q.reason in (''failed'', ''held'') and q.changed is null and q.subject = c.subject and q.key = c.key',
+              crmshift.changes_query($1, $2))
+$_$;
+
+-- Name: FUNCTION noting_statement(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.noting_statement(of_source text, operation text) IS 'A statement that gives what this transaction just queued the old and new values of the columns it had changed.';
+
+-- Name: pause(text, text, interval); Type: PROCEDURE
+
+CREATE PROCEDURE crmshift.pause(IN why text DEFAULT NULL::text, IN entity text DEFAULT NULL::text, IN patience interval DEFAULT '00:00:10'::interval)
     LANGUAGE plpgsql
     AS $$
--- Give the keys this transaction just queued the old and new values of the mapped columns that the write changed.
 declare
-    identity text[] := array(select a.attname from pg_catalog.pg_index as i
-                               join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-                              where i.indrelid = of_source::regclass and i.indisprimary);
+    open_then text[];
+    open_now text;
+    until timestamptz;
 begin
-    with pair as (
-        select o, n
-          from (select o, (select jsonb_object_agg(c, o -> c) from unnest(identity) as c) as id from unnest(old_rows) as o) as was
-          full join (select n, (select jsonb_object_agg(c, n -> c) from unnest(identity) as c) as id from unnest(new_rows) as n) as new
-            on was.id = new.id
-    ), change as (
-        select f.mapping,
-               (select jsonb_object_agg(k, coalesce(n, o) -> c) from unnest(m.key, f.key) as u (k, c)) as key,
-               jsonb_object_agg(r.column_name, jsonb_build_array(o -> r.column_name, n -> r.column_name)) as changed
-          from pair
-          join crmshift.feed as f on f.source = of_source and f.mode = 'sync'
-          join crmshift.mapping as m on m.name = f.mapping
-          join crmshift.mapping_reads as r on r.mapping = f.mapping and r.source = of_source
-         where (o -> r.column_name) is distinct from (n -> r.column_name)
-         group by 1, 2
-    )
-    update crmshift.sync_queue as q set changed = c.changed
-      from change as c
-     where q.txid = pg_current_xact_id() and q.reason in ('failed', 'held') and q.changed is null and q.mapping = c.mapping and q.key = c.key;
+    perform crmshift.set_control(entity, true, null, null, why);
+    commit;
+    -- The next statement of anybody sees the row. What was under way may have read the old one: wait for it.
+    open_then := array(select w.virtualtransaction from crmshift.writers_in_flight() as w);
+    until := pg_catalog.clock_timestamp() + patience;
+    loop
+        select pg_catalog.string_agg(coalesce(w.pid::text, 'a prepared transaction') || coalesce(' (' || nullif(w.application, '') || ')', ''), ', ')
+          into open_now from crmshift.writers_in_flight() as w where w.virtualtransaction = any (open_then);
+        exit when open_now is null;
+        if pg_catalog.clock_timestamp() > until then
+            raise warning 'The sync is paused, but transactions that began before may still be synced: %.', open_now
+                using hint = 'Wait until they have ended; select * from crmshift.writers_in_flight() lists them.';
+            exit;
+        end if;
+        perform pg_catalog.pg_sleep(0.01);
+        commit;  -- the next look needs a new snapshot
+    end loop;
 end
 $$;
 
--- Name: FUNCTION note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]); Type: COMMENT
+-- Name: PROCEDURE pause(IN why text, IN entity text, IN patience interval); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.note_changes(of_source text, new_rows jsonb[], old_rows jsonb[]) IS 'Record in the queue what the write that failed to sync had changed.';
+COMMENT ON PROCEDURE crmshift.pause(IN why text, IN entity text, IN patience interval) IS 'From the next statement on, writes are queued and not synced. Takes no lock on any table; returns when those under way have ended, or warns: call crmshift.pause(''why'').';
+
+-- Name: queue_again(bigint[], text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.queue_again(ids bigint[], state text, why text) RETURNS void
+    LANGUAGE sql
+    AS $_$
+update crmshift.sync_queue as q
+   set attempts = q.attempts + 1, sqlstate = $2, message = $3,
+       retry_at = case when crmshift.is_transient($2)
+                       then clock_timestamp() + make_interval(secs => least(300, 2 ^ least(q.attempts, 10)) * (0.5 + random())) end
+ where q.id in (select o.id from crmshift.sync_queue as o where o.id = any ($1) for update skip locked)  -- whoever holds it settles it
+$_$;
+
+-- Name: FUNCTION queue_again(ids bigint[], state text, why text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.queue_again(ids bigint[], state text, why text) IS 'Another attempt failed: what passes by itself is due again after a while, longer each time.';
+
+-- Name: queue_reached(text, jsonb, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.queue_reached(of_mapping text, keys jsonb, why text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+-- Queue what a write on the tables of this mapping reaches beyond it: the feeds say so.
+declare
+    f record;
+begin
+    for f in select feed.reaches, m.key, m.key_types, case m.direction when 'to_target' then 'legacy' else 'target' end as side
+               from crmshift.feed join crmshift.mapping as m on m.name = feed.mapping
+              where feed.mapping = of_mapping and feed.reaches is not null loop
+        execute format('insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, $2, $3 from %s(%s) as r',
+                       f.reaches,
+                       (select string_agg(format('array(select (k ->> %L)::%s from jsonb_array_elements($1) as k)', c, t), ', ' order by i)
+                          from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
+          using keys, f.side, why;
+        if why = 'nested' then
+            perform set_config('crmshift.noted', 'yes', true);
+        end if;
+    end loop;
+end
+$_$;
+
+-- Name: FUNCTION queue_reached(of_mapping text, keys jsonb, why text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.queue_reached(of_mapping text, keys jsonb, why text) IS 'Queue what a write on the tables of a mapping reaches beyond it.';
+
+-- Name: queueing_statement(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.queueing_statement(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+-- The parents as well: what hangs on a row may be what makes its parent's row necessary.
+select format('with c as (%1$s) insert into crmshift.sync_queue (subject, key, side, op, reason, changed) select c.subject, c.key, %2$L, c.op, ''paused'', c.changed from c',
+              crmshift.changes_query($1, $2), min(s.side))
+       || coalesce((select string_agg(format(' union all select distinct %L, jsonb_build_object(%s), %L, ''update'', ''parent'', null::jsonb from %I as r', p.subject,
+                                             (select string_agg(format('%L, r.%I', k, c), ', ' order by i) from unnest(p.key, p.columns) with ordinality as u (k, c, i)),
+                                             p.side, case $2 when 'DELETE' then 'was' else 'changed' end), '')
+                      from crmshift.source_subject as p where p.source = $1 and p.mode = 'fill'), '')
+  from crmshift.source_subject as s where s.source = $1
+$_$;
+
+-- Name: FUNCTION queueing_statement(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.queueing_statement(of_source text, operation text) IS 'A statement that queues what a statement wrote, instead of syncing it.';
+
+-- Name: record_conflict(text, jsonb, text, text[], text, text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- An open conflict that a person has decided is the same conflict still.
+begin
+    update crmshift.conflict_log as l set winner = won, losing = lost
+     where l.subject = of_subject and l.key = of_key and l.winner is null and l.columns = of_columns;
+    if not found then
+        insert into crmshift.conflict_log (subject, key, kind, columns, policy, winner, losing)
+        values (of_subject, of_key, of_kind, of_columns, by_policy, won, lost);
+    end if;
+end
+$$;
+
+-- Name: FUNCTION record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb) IS 'Log a conflict, or how an open one ended.';
 
 -- Name: remove_appointments(bigint[]); Type: FUNCTION
 
@@ -1646,6 +1993,59 @@ begin
 end
 $_$;
 
+-- Name: rename_keys(jsonb, text[], text[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.rename_keys(keys jsonb, old_names text[], new_names text[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+select jsonb_agg((select jsonb_object_agg(new_name, k -> old_name) from unnest(old_names, new_names) as u (old_name, new_name)))
+  from jsonb_array_elements(keys) as k
+$$;
+
+-- Name: FUNCTION rename_keys(keys jsonb, old_names text[], new_names text[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.rename_keys(keys jsonb, old_names text[], new_names text[]) IS 'The same keys under other column names.';
+
+-- Name: resolve(bigint, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.resolve(of_conflict bigint, side text) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+-- Decide an open conflict. When the last of a row's is decided, the row is settled.
+declare
+    l crmshift.conflict_log;
+    open bigint;
+begin
+    update crmshift.conflict_log as c set decision = side, decided_by = session_user, decided_at = clock_timestamp()
+     where c.id = of_conflict and c.winner is null returning c.* into l;
+    if not found then
+        raise exception 'There is no open conflict %.', of_conflict
+            using errcode = 'SH001', hint = 'select id, subject, key, columns from crmshift.conflict_log where winner is null lists them.';
+    end if;
+    select count(*) into open from crmshift.conflict_log as c
+     where c.subject = l.subject and c.key = l.key and c.winner is null and c.decision is null;
+    if open > 0 then
+        return format('decided; %s more of this row to decide', open);
+    end if;
+    perform crmshift.settle_row(l.subject, l.key);
+    return 'settled';
+end
+$$;
+
+-- Name: FUNCTION resolve(of_conflict bigint, side text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.resolve(of_conflict bigint, side text) IS 'Decide an open conflict: select crmshift.resolve(17, ''legacy'').';
+
+-- Name: resume(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.resume(entity text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
+    AS $$ select crmshift.set_control(entity, false, null, null, null) $$;
+
+-- Name: FUNCTION resume(entity text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.resume(entity text) IS 'Sync writes again. What was queued meanwhile is for crmshift.drain().';
+
 -- Name: run_check(text, uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.run_check(check_name text, of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
@@ -1657,7 +2057,7 @@ begin
         return query
         select substr(check_name, 7), d.key, concat_ws(': ', d.kind, array_to_string(d.columns, ', '))
           from crmshift.drift(substr(check_name, 7), of_workspace) as d
-         where not exists (select from crmshift.outstanding as o where o.mapping_of = substr(check_name, 7) and o.key_of = d.key);
+         where not crmshift.is_outstanding(substr(check_name, 7), d.key);
     else
         return query execute format('select c.subject, c.key, c.detail from crmshift.%I($1) as c', 'check_' || check_name) using of_workspace;
     end if;
@@ -1668,9 +2068,85 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.run_check(check_name text, of_workspace uuid) IS 'One check: no rows when all is well.';
 
--- Name: settle(); Type: FUNCTION
+-- Name: set_control(text, boolean, text, text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.settle() RETURNS void
+CREATE FUNCTION crmshift.set_control(of_entity text, to_paused boolean, to_mode text, to_on_error text, say text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Change what is not null, for one entity or for all.
+begin
+    if of_entity is not null and not exists (select from crmshift.mapping as m where m.entity = of_entity) then
+        raise exception 'There is no entity %.', of_entity
+            using errcode = 'SH001', hint = format('Entities: %s.', (select string_agg(distinct m.entity, ', ' order by m.entity) from crmshift.mapping as m));
+    end if;
+    perform pg_catalog.nextval('crmshift.sync_epoch');
+    insert into crmshift.sync_control as c (entity, paused, mode, on_error, epoch, why)
+    select distinct m.entity, coalesce(to_paused, false), coalesce(to_mode, 'immediate'), coalesce(to_on_error, 'queue'),
+           s.last_value, say
+      from crmshift.mapping as m, crmshift.sync_epoch as s
+     where m.entity = of_entity or of_entity is null
+     order by m.entity
+    on conflict (entity) do update
+       set paused = coalesce(to_paused, c.paused), mode = coalesce(to_mode, c.mode), on_error = coalesce(to_on_error, c.on_error),
+           epoch = excluded.epoch, why = excluded.why, changed_by = session_user, changed_at = clock_timestamp();
+end
+$$;
+
+-- Name: FUNCTION set_control(of_entity text, to_paused boolean, to_mode text, to_on_error text, say text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_control(of_entity text, to_paused boolean, to_mode text, to_on_error text, say text) IS 'Change a control row; called by pause, resume, set_mode and set_on_error.';
+
+-- Name: set_mode(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.set_mode(entity text, mode text) RETURNS void
+    LANGUAGE sql
+    AS $$ select crmshift.set_control(entity, null, mode, null, null) $$;
+
+-- Name: FUNCTION set_mode(entity text, mode text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_mode(entity text, mode text) IS 'immediate: write the other side in the same transaction. queued: leave that to whoever drains the queue. select crmshift.set_mode(''appointment'', ''queued'').';
+
+-- Name: set_on_error(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.set_on_error(entity text, on_error text) RETURNS void
+    LANGUAGE sql
+    AS $$ select crmshift.set_control(entity, null, null, on_error, null) $$;
+
+-- Name: FUNCTION set_on_error(entity text, on_error text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_on_error(entity text, on_error text) IS 'queue: a write whose sync fails succeeds, and is queued. raise: it fails with the error of the sync.';
+
+-- Name: settle_held(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.settle_held() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- This transaction has just met rows that the other side had queued writes of, or had already, and queued its own. Now that
+-- both are known they can be settled; what cannot stays queued.
+declare
+    r record;
+    state text;
+    why text;
+begin
+    for r in select subject, key, array_agg(id) as ids from crmshift.sync_queue
+              where txid = pg_current_xact_id() and reason = 'held' and attempts = 0 group by subject, key loop
+        begin
+            perform crmshift.settle_row(r.subject, r.key);
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, why = message_text;
+            perform crmshift.queue_again(r.ids, state, why);
+        end;
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION settle_held(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.settle_held() IS 'Settle at once what this transaction held back; called by the triggers.';
+
+-- Name: settle_nested(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.settle_nested() RETURNS void
     LANGUAGE plpgsql
     AS $$
 -- Triggers of the application wrote mapped rows while a sync was under way. Now that the sync has written
@@ -1681,12 +2157,12 @@ begin
     for pass in 1 .. 3 loop
         perform set_config('crmshift.noted', '', true);
         for r in with taken as (
-                     delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning mapping, key
+                     delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.mapping, jsonb_agg(distinct taken.key) as keys
-                   from taken join crmshift.mapping as m on m.name = taken.mapping
-                  group by taken.mapping, m.position order by m.position loop
-            perform crmshift.sync_keys(r.mapping, r.keys);
+                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
+                   from taken join crmshift.mapping as m on m.name = taken.subject
+                  group by taken.subject, taken.side, m.position order by m.position, taken.side loop
+            perform crmshift.sync_subjects(r.subject, r.keys, r.side);
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;
@@ -1697,106 +2173,233 @@ begin
 end
 $$;
 
--- Name: FUNCTION settle(); Type: COMMENT
+-- Name: FUNCTION settle_nested(); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.settle() IS 'Sync what triggers wrote inside a sync; called by the sync itself.';
-
--- Name: settle_held(); Type: FUNCTION
-
-CREATE FUNCTION crmshift.settle_held() RETURNS void
-    LANGUAGE plpgsql
-    AS $$
--- This transaction has just met rows that the other side had queued writes of, and queued its own. Now that both are
--- known they can be merged; what cannot stays queued.
-declare
-    r record;
-begin
-    for r in select distinct q.subject, q.subject_key from crmshift.queued as q
-              where q.txid = pg_current_xact_id() and q.reason = 'held' loop
-        begin
-            perform crmshift.settle_row(r.subject, r.subject_key);
-        exception when others then
-            null;  -- it stays queued
-        end;
-    end loop;
-end
-$$;
-
--- Name: FUNCTION settle_held(); Type: COMMENT
-
-COMMENT ON FUNCTION crmshift.settle_held() IS 'Merge at once what this transaction held back; called by the triggers.';
+COMMENT ON FUNCTION crmshift.settle_nested() IS 'Sync what triggers wrote inside a sync; called by the sync itself.';
 
 -- Name: settle_row(text, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) RETURNS integer
     LANGUAGE plpgsql
     AS $$
--- Settle what is queued of one row, by state, never blindly: the queued writes say which side changed it, and that side is
--- read anew. Where both did, they are merged by column; where that cannot be, the later stands. What is lost goes to the
--- conflict log. Returns the number of conflicts; raises when the row cannot be settled yet.
+-- Settle what is queued of one subject, by state, never blindly: the queued writes say which side changed it, and that side is
+-- read anew. Where both did, policies decide; what is lost goes to the conflict log. Returns the number of conflicts; raises
+-- when the subject cannot be settled yet.
 declare
-    r record;
+    q record;
     w record;
     before text := coalesce(current_setting('crmshift.depth', true), '');
-    merged boolean := false;
+    written text;
+    merged jsonb;
+    delete_policy text;
     conflicts integer := 0;
-    lost integer;
+    undecided boolean := false;
+    both_inserted boolean;
 begin
     perform crmshift.lock_row(of_subject, of_key);
-    select array_agg(q.id order by q.id) as ids,
-           (array_agg(q.direction order by q.id desc) filter (where q.reason <> 'parent'))[1] as direction,
-           count(distinct q.direction) filter (where q.reason <> 'parent') > 1 as apart
-      into r from crmshift.queued as q where q.subject = of_subject and q.subject_key = of_key;
-    if r.ids is null then
+    select array_agg(id order by id) as ids,
+           (array_agg(side order by id desc) filter (where reason <> 'parent'))[1] as last_side,
+           (array_agg(side order by id) filter (where reason <> 'parent'))[1] as first_side,
+           count(distinct side) filter (where reason <> 'parent') > 1 as apart,
+           (array_agg(op order by id) filter (where side = 'legacy' and reason <> 'parent'))[1] as legacy_op,
+           (array_agg(op order by id) filter (where side = 'target' and reason <> 'parent'))[1] as target_op,
+           (array_agg(sqlstate order by id) filter (where reason <> 'parent'))[1] is not distinct from 'SH012' as met_another
+      into q from crmshift.sync_queue where subject = of_subject and key = of_key;
+    if q.ids is null then
+        return 0;
+    end if;
+    if q.last_side is null then  -- nothing of the row itself failed: make sure that it is there
+        for w in select distinct side from crmshift.sync_queue where id = any (q.ids) loop
+            perform crmshift.ensure_subject(of_subject, of_key, w.side);
+        end loop;
+        delete from crmshift.sync_queue where id = any (q.ids);
         return 0;
     end if;
     -- What a sync of the row would have prepared was undone with it: there must be a primary lead before the row is read.
     perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
     perform crmshift.ensure_parents(of_subject, jsonb_build_array(of_key));
     perform set_config('crmshift.depth', before, true);
-    if r.apart then
-        for w in select * from crmshift.merge(of_subject, of_key, r.ids, r.direction) loop
-            if w.losing is null then
-                merged := true;
-            else
-                insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
-                values (of_subject, of_key, 'update_origin_differs', 'last_update_wins', w.winner, w.losing);
-                conflicts := conflicts + 1;
-            end if;
-        end loop;
-        if not merged then
-            insert into crmshift.conflict_log (mapping, key, kind, policy, winner, losing)
-            select q.mapping, q.key, 'update_missing', 'last_update_wins',
-                   case r.direction when 'to_target' then 'legacy' else 'target' end, q.changed
-              from crmshift.queued as q where q.id = any (r.ids) and q.direction <> r.direction;
-            get diagnostics lost = row_count;
-            conflicts := conflicts + lost;
+
+    written := q.last_side;
+    both_inserted := q.met_another or coalesce(q.legacy_op = 'insert' and q.target_op = 'insert', false);
+    if q.met_another and not q.apart then  -- the other side had it before
+        q.first_side := case q.last_side when 'legacy' then 'target' else 'legacy' end;
+    end if;
+    if q.apart or q.met_another then
+        if crmshift.legacy_row(of_subject, of_key, false) is not null and crmshift.legacy_row(of_subject, of_key, true) is not null then
+            for w in select * from crmshift.merge(of_subject, of_key, q.ids, both_inserted, q.first_side, q.last_side) loop
+                if w.columns is null then
+                    merged := w.result;
+                else
+                    perform crmshift.record_conflict(of_subject, of_key,
+                                                     case when both_inserted then 'insert_exists' else 'update_origin_differs' end,
+                                                     w.columns, w.policy, w.winner, w.losing);
+                    conflicts := conflicts + 1;
+                    undecided := undecided or w.winner is null;
+                end if;
+            end loop;
+            written := 'legacy';
+        elsif q.apart and (crmshift.legacy_row(of_subject, of_key, false) is not null or crmshift.legacy_row(of_subject, of_key, true) is not null) then
+            select coalesce(min(p.policy), 'last_update_wins') into delete_policy
+              from crmshift.conflict_policy as p where p.subject = of_subject and p.conflict = 'delete';
+            written := case delete_policy when 'last_update_wins' then q.last_side when 'first_update_wins' then q.first_side
+                                          when 'legacy_wins' then 'legacy' when 'target_wins' then 'target'
+                                          else (select l.decision from crmshift.conflict_log as l
+                                                 where l.subject = of_subject and l.key = of_key and l.winner is null and l.columns = '{}') end;
+            perform crmshift.record_conflict(of_subject, of_key, 'delete_origin_differs', '{}', delete_policy, written,
+                                             (select jsonb_object_agg(c.name, c.pair order by s.id)
+                                                from crmshift.sync_queue as s, jsonb_each(s.changed) as c (name, pair)
+                                               where s.id = any (q.ids) and s.side <> written));
+            conflicts := conflicts + 1;
+            undecided := written is null;
         end if;
     end if;
-    if r.direction is null then
-        -- Nothing of the row itself failed: make sure that it is there.
-        for w in select distinct q.mapping, q.key from crmshift.sync_queue as q where q.id = any (r.ids) loop
-            perform crmshift.ensure_row(w.mapping, w.key);
-        end loop;
-    else
-        -- The keys of this row's mappings in the direction that stands: those its table feeds, or its own.
-        select array_agg(s.name order by s.position) as names, array_agg(jsonb_build_array(s.key) order by s.position) as keys into w
-          from (select m.name, m.position, (select jsonb_object_agg(k, of_key -> c) from unnest(m.key, f.key) as u (k, c)) as key
-                  from crmshift.mapping as l join crmshift.feed as f on f.source = l.target and f.mode = 'sync'
-                  join crmshift.mapping as m on m.name = f.mapping
-                 where l.name = of_subject and (merged or r.direction = 'to_target')
-                 union all
-                select of_subject, 1, of_key where not merged and r.direction = 'to_legacy') as s;
-        perform crmshift.sync_rows(w.names, w.keys, settling => true);
+    if undecided then
+        update crmshift.sync_queue set reason = 'manual' where id = any (q.ids) and reason <> 'parent';
+        return conflicts;
     end if;
-    delete from crmshift.sync_queue where id = any (r.ids);
+    if merged is not null then
+        perform crmshift.write_legacy(of_subject, of_key, merged);
+    end if;
+    perform crmshift.sync_subjects(of_subject, jsonb_build_array(of_key), written, settling => true);
+    delete from crmshift.sync_queue where id = any (q.ids);
+    update crmshift.conflict_log set winner = 'merged' where subject = of_subject and key = of_key and winner is null;  -- they agree by now
     return conflicts;
 end
 $$;
 
 -- Name: FUNCTION settle_row(of_subject text, of_key jsonb); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) IS 'Settle what is queued of one row, named by its legacy mapping and key.';
+COMMENT ON FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) IS 'Settle what is queued of one subject, by its name and key in legacy. Returns the number of conflicts.';
+
+-- Name: sync_queue; Type: TABLE
+
+CREATE TABLE crmshift.sync_queue (
+    id bigint NOT NULL,
+    subject text NOT NULL,
+    key jsonb NOT NULL,
+    side text NOT NULL,
+    op text DEFAULT 'update'::text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    sqlstate text,
+    message text,
+    constraint_name text,
+    table_name text,
+    column_name text,
+    changed jsonb,
+    attempts integer DEFAULT 0 NOT NULL,
+    retry_at timestamp with time zone,
+    CONSTRAINT op_is_known CHECK ((op = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text]))),
+    CONSTRAINT reason_is_known CHECK ((reason = ANY (ARRAY['failed'::text, 'parent'::text, 'held'::text, 'paused'::text, 'manual'::text, 'nested'::text, 'not_converged'::text]))),
+    CONSTRAINT side_is_known CHECK ((side = ANY (ARRAY['legacy'::text, 'target'::text])))
+);
+
+-- Name: TABLE sync_queue; Type: COMMENT
+
+COMMENT ON TABLE crmshift.sync_queue IS 'Writes whose sync is outstanding. Both sides agree about every subject, or it stands here. Append-only for writers, so that queueing never waits.';
+
+-- Name: COLUMN sync_queue.id; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.id IS 'Also the version: of two writes of one subject, the one with the greater id is the later. Drawn while the written row is locked.';
+
+-- Name: COLUMN sync_queue.subject; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.subject IS 'What the two sides do not agree about, by the mapping back to its legacy table: contacts, contact_custom_fields, appointments.';
+
+-- Name: COLUMN sync_queue.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.key IS 'Its key in legacy, by column name. Empty: the whole table was truncated.';
+
+-- Name: COLUMN sync_queue.side; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.side IS 'Side that was written.';
+
+-- Name: COLUMN sync_queue.op; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.op IS 'What was done there. delete is the tombstone: the row is not brought back by an older write of the other side.';
+
+-- Name: COLUMN sync_queue.reason; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.reason IS 'failed: an error, see sqlstate. paused: the sync is paused, or asynchronous. held: the other side has a queued write of the same row, which must not be overwritten unseen. manual: a conflict waits for crmshift.resolve(). parent: a row that depends on this one failed, and this one may be what was lacking. nested: noted by a trigger inside a sync and settled before it ends. not_converged: two triggers keep rewriting each other.';
+
+-- Name: COLUMN sync_queue.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.at IS 'Wall clock when it was queued.';
+
+-- Name: COLUMN sync_queue.txid; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.txid IS 'Transaction that queued it.';
+
+-- Name: COLUMN sync_queue.sqlstate; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.sqlstate IS 'Why. Class 40, 53 and 55 pass by themselves; 22, 23 and 42 wait for a person.';
+
+-- Name: COLUMN sync_queue.message; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.message IS 'Message of the error; may contain values of customers, so it is shown only on request.';
+
+-- Name: COLUMN sync_queue.constraint_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.constraint_name IS 'Constraint that was violated, if any.';
+
+-- Name: COLUMN sync_queue.table_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.table_name IS 'Table the error speaks of, if any.';
+
+-- Name: COLUMN sync_queue.column_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.column_name IS 'Column the error speaks of, if any.';
+
+-- Name: COLUMN sync_queue.changed; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.changed IS 'Mapped columns the write changed, as {column: [old, new]} by the names of the table written; values of customers, shown only on request.';
+
+-- Name: COLUMN sync_queue.attempts; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.attempts IS 'How often a drain tried.';
+
+-- Name: COLUMN sync_queue.retry_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_queue.retry_at IS 'When a cause that passes by itself is tried again.';
+
+-- Name: settle_truncate(crmshift.sync_queue); Type: FUNCTION
+
+CREATE FUNCTION crmshift.settle_truncate(of_entry crmshift.sync_queue) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- A table was truncated while its sync was not to be had. What the other side still speaks of goes; a row that the other side
+-- has written since stays, and that is a conflict.
+declare
+    m record;
+    gone jsonb;
+begin
+    for m in select * from crmshift.mappings_of(of_entry.subject, of_entry.side) order by position desc loop
+        select jsonb_agg(d.key) into gone
+          from crmshift.drift(m.name) as d
+         cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
+         where d.kind <> 'missing'
+           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
+        if gone is not null then
+            perform crmshift.sync_or_queue(m.name, gone);
+        end if;
+    end loop;
+    insert into crmshift.sync_queue (subject, key, side, op, reason)
+    select q.subject, q.key, of_entry.side, 'delete', 'held' from crmshift.sync_queue as q
+     where q.subject = of_entry.subject and q.side <> of_entry.side and q.key <> '{}' and q.reason <> 'parent'
+     group by q.subject, q.key having max(q.id) < of_entry.id;
+    insert into crmshift.conflict_log (subject, key, kind, policy, winner)
+    select q.subject, q.key, 'delete_origin_differs', 'last_update_wins', max(q.side) from crmshift.sync_queue as q
+     where q.subject = of_entry.subject and q.side <> of_entry.side and q.op <> 'insert' and q.key <> '{}' and q.reason <> 'parent'
+     group by q.subject, q.key having max(q.id) > of_entry.id;
+    delete from crmshift.sync_queue where id = of_entry.id;
+end
+$$;
+
+-- Name: FUNCTION settle_truncate(of_entry crmshift.sync_queue); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.settle_truncate(of_entry crmshift.sync_queue) IS 'Settle a queued TRUNCATE.';
 
 -- Name: sync_appointments(bigint[]); Type: FUNCTION
 
@@ -1829,8 +2432,8 @@ begin
         raise exception 'A trigger on public.appointments suppressed the write.' using errcode = 'SH011';
     end if;
     if uneven is not null then  -- a trigger on public.appointments changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'lead_appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'legacy', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return expected;
@@ -1868,8 +2471,8 @@ begin
         raise exception 'A trigger on public.contact_custom_fields suppressed the write.' using errcode = 'SH011';
     end if;
     if uneven is not null then  -- a trigger on public.contact_custom_fields changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'customer_custom_fields', jsonb_build_object('customer_id', u.r -> 'contact_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'contact_id', 'field_id', u.r -> 'field_id'), 'legacy', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return expected;
@@ -1909,13 +2512,8 @@ begin
         raise exception 'A trigger on public.contacts suppressed the write.' using errcode = 'SH011';
     end if;
     if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'customers', jsonb_build_object('cst_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
-        perform set_config('crmshift.noted', 'yes', true);
-    end if;
-    if uneven is not null then  -- a trigger on public.contacts changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'leads', jsonb_build_object('customer_id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'id'), 'legacy', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return expected;
@@ -1953,8 +2551,8 @@ begin
         raise exception 'A trigger on public.customer_custom_fields suppressed the write.' using errcode = 'SH011';
     end if;
     if uneven is not null then  -- a trigger on public.customer_custom_fields changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'customer_id', 'field_id', u.r -> 'field_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contact_custom_fields', jsonb_build_object('contact_id', u.r -> 'customer_id', 'field_id', u.r -> 'field_id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return expected;
@@ -1992,21 +2590,21 @@ begin
         raise exception 'A trigger on public.customers suppressed the write.' using errcode = 'SH011';
     end if;
     if uneven is not null then  -- a trigger on public.customers changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'contacts', jsonb_build_object('id', u.r -> 'cst_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'cst_id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return expected;
 end
 $_$;
 
--- Name: sync_from_appointments(bigint[], uuid[]); Type: FUNCTION
+-- Name: sync_from_appointments(bigint[], uuid[], text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_from_appointments(of_id bigint[], of_contact_id uuid[]) RETURNS bigint
+CREATE FUNCTION crmshift.sync_from_appointments(of_id bigint[], of_contact_id uuid[], op text, raising boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
--- Bring everything up to date that reads these rows of public.appointments. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of public.appointments. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
     expected_3 bigint;
     half integer := cardinality($1) / 2;
@@ -2017,6 +2615,9 @@ begin
     if out_of_time is not true then
         begin
             perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' and exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;
             perform crmshift.fill_customers($2);
             perform crmshift.fill_leads($2);
             expected_3 := crmshift.sync_lead_appointments($1);
@@ -2026,42 +2627,47 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
-                            where q.reason not in ('nested', 'parent')) then
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.sync_from_appointments($1[:half], $2[:half]) + crmshift.sync_from_appointments($1[half + 1:], $2[half + 1:]);
+            return crmshift.sync_from_appointments($1[:half], $2[:half], op, raising) + crmshift.sync_from_appointments($1[half + 1:], $2[half + 1:], op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, 'legacy', case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', ($2)[i]), 'parent'), ('leads', jsonb_build_object('customer_id', ($2)[i]), 'parent'), ('lead_appointments', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', ($1)[i]), NULL), ('contacts', jsonb_build_object('id', ($2)[i]), 'parent')) as q (subject, key, reason);
     return cardinality($1);
 end
 $_$;
 
--- Name: sync_from_contact_custom_fields(uuid[], uuid[]); Type: FUNCTION
+-- Name: sync_from_contact_custom_fields(uuid[], uuid[], text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_from_contact_custom_fields(of_contact_id uuid[], of_field_id uuid[]) RETURNS bigint
+CREATE FUNCTION crmshift.sync_from_contact_custom_fields(of_contact_id uuid[], of_field_id uuid[], op text, raising boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
--- Bring everything up to date that reads these rows of public.contact_custom_fields. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of public.contact_custom_fields. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
     expected_3 bigint;
     half integer := cardinality($1) / 2;
@@ -2072,6 +2678,9 @@ begin
     if out_of_time is not true then
         begin
             perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' and exists (select from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;
             perform crmshift.fill_customers($1);
             perform crmshift.fill_leads($1);
             expected_3 := crmshift.sync_customer_custom_fields($1, $2);
@@ -2081,42 +2690,47 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
-                            where q.reason not in ('nested', 'parent')) then
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+                            where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.sync_from_contact_custom_fields($1[:half], $2[:half]) + crmshift.sync_from_contact_custom_fields($1[half + 1:], $2[half + 1:]);
+            return crmshift.sync_from_contact_custom_fields($1[:half], $2[:half], op, raising) + crmshift.sync_from_contact_custom_fields($1[half + 1:], $2[half + 1:], op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, 'legacy', case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', ($1)[i]), 'parent'), ('leads', jsonb_build_object('customer_id', ($1)[i]), 'parent'), ('customer_custom_fields', jsonb_build_object('customer_id', ($1)[i], 'field_id', ($2)[i]), NULL)) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]), NULL), ('contacts', jsonb_build_object('id', ($1)[i]), 'parent')) as q (subject, key, reason);
     return cardinality($1);
 end
 $_$;
 
--- Name: sync_from_contacts(uuid[]); Type: FUNCTION
+-- Name: sync_from_contacts(uuid[], text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_from_contacts(of_id uuid[]) RETURNS bigint
+CREATE FUNCTION crmshift.sync_from_contacts(of_id uuid[], op text, raising boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
--- Bring everything up to date that reads these rows of public.contacts. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of public.contacts. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
     expected_1 bigint;
     expected_2 bigint;
@@ -2128,6 +2742,9 @@ begin
     if out_of_time is not true then
         begin
             perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' and exists (select from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;
             expected_1 := crmshift.sync_customers($1);
             expected_2 := crmshift.sync_leads($1);
             if expected_2 < cardinality($1) then
@@ -2139,42 +2756,47 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
-                            where q.reason not in ('nested', 'parent')) then
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.sync_from_contacts($1[:half]) + crmshift.sync_from_contacts($1[half + 1:]);
+            return crmshift.sync_from_contacts($1[:half], op, raising) + crmshift.sync_from_contacts($1[half + 1:], op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, 'legacy', case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', ($1)[i]), NULL), ('leads', jsonb_build_object('customer_id', ($1)[i]), NULL)) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (subject, key, reason);
     return cardinality($1);
 end
 $_$;
 
--- Name: sync_from_customer_custom_fields(uuid[], uuid[]); Type: FUNCTION
+-- Name: sync_from_customer_custom_fields(uuid[], uuid[], text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_from_customer_custom_fields(of_customer_id uuid[], of_field_id uuid[]) RETURNS bigint
+CREATE FUNCTION crmshift.sync_from_customer_custom_fields(of_customer_id uuid[], of_field_id uuid[], op text, raising boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
--- Bring everything up to date that reads these rows of public.customer_custom_fields. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of public.customer_custom_fields. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
     expected_2 bigint;
     half integer := cardinality($1) / 2;
@@ -2185,6 +2807,9 @@ begin
     if out_of_time is not true then
         begin
             perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' and exists (select from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;
             perform crmshift.fill_contacts($1);
             expected_2 := crmshift.sync_contact_custom_fields($1, $2);
             if expected_2 < cardinality($1) then
@@ -2193,42 +2818,47 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'customer_custom_fields' and q.key = jsonb_build_object('customer_id', ($1)[i], 'field_id', ($2)[i])
-                            where q.reason not in ('nested', 'parent')) then
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+                            where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.sync_from_customer_custom_fields($1[:half], $2[:half]) + crmshift.sync_from_customer_custom_fields($1[half + 1:], $2[half + 1:]);
+            return crmshift.sync_from_customer_custom_fields($1[:half], $2[:half], op, raising) + crmshift.sync_from_customer_custom_fields($1[half + 1:], $2[half + 1:], op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, 'target', case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), 'parent'), ('contact_custom_fields', jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]), NULL)) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]), NULL), ('contacts', jsonb_build_object('id', ($1)[i]), 'parent')) as q (subject, key, reason);
     return cardinality($1);
 end
 $_$;
 
--- Name: sync_from_customers(uuid[]); Type: FUNCTION
+-- Name: sync_from_customers(uuid[], text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_from_customers(of_cst_id uuid[]) RETURNS bigint
+CREATE FUNCTION crmshift.sync_from_customers(of_cst_id uuid[], op text, raising boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
--- Bring everything up to date that reads these rows of public.customers. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of public.customers. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
     expected_1 bigint;
     half integer := cardinality($1) / 2;
@@ -2239,6 +2869,9 @@ begin
     if out_of_time is not true then
         begin
             perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' and exists (select from public.contacts as t join unnest($1) as k (id) on t.id = k.id) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;
             expected_1 := crmshift.sync_contacts($1);
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_contacts($1);
@@ -2246,42 +2879,47 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'customers' and q.key = jsonb_build_object('cst_id', ($1)[i])
-                            where q.reason not in ('nested', 'parent')) then
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.sync_from_customers($1[:half]) + crmshift.sync_from_customers($1[half + 1:]);
+            return crmshift.sync_from_customers($1[:half], op, raising) + crmshift.sync_from_customers($1[half + 1:], op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, 'target', case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (subject, key, reason);
     return cardinality($1);
 end
 $_$;
 
--- Name: sync_from_lead_appointments(bigint[]); Type: FUNCTION
+-- Name: sync_from_lead_appointments(bigint[], text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_from_lead_appointments(of_id bigint[]) RETURNS bigint
+CREATE FUNCTION crmshift.sync_from_lead_appointments(of_id bigint[], op text, raising boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
--- Bring everything up to date that reads these rows of public.lead_appointments. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of public.lead_appointments. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
     expected_1 bigint;
     half integer := cardinality($1) / 2;
@@ -2292,6 +2930,9 @@ begin
     if out_of_time is not true then
         begin
             perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' and exists (select from public.appointments as t join unnest($1) as k (id) on t.id = k.id) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;
             expected_1 := crmshift.sync_appointments($1);
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_appointments($1);
@@ -2299,42 +2940,47 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'lead_appointments' and q.key = jsonb_build_object('id', ($1)[i])
-                            where q.reason not in ('nested', 'parent')) then
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.sync_from_lead_appointments($1[:half]) + crmshift.sync_from_lead_appointments($1[half + 1:]);
+            return crmshift.sync_from_lead_appointments($1[:half], op, raising) + crmshift.sync_from_lead_appointments($1[half + 1:], op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, 'target', case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', ($1)[i]), NULL)) as q (subject, key, reason);
     return cardinality($1);
 end
 $_$;
 
--- Name: sync_from_leads(uuid[]); Type: FUNCTION
+-- Name: sync_from_leads(uuid[], text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_from_leads(of_customer_id uuid[]) RETURNS bigint
+CREATE FUNCTION crmshift.sync_from_leads(of_customer_id uuid[], op text, raising boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $_$
--- Bring everything up to date that reads these rows of public.leads. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of public.leads. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
     expected_1 bigint;
     half integer := cardinality($1) / 2;
@@ -2353,31 +2999,41 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.mapping = 'leads' and q.key = jsonb_build_object('customer_id', ($1)[i])
-                            where q.reason not in ('nested', 'parent')) then
+               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+                            where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
             end if;
-            if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'nested' from crmshift.appointments_of_leads($1) as r;
+            if found then
+                perform set_config('crmshift.noted', 'yes', true);
             end if;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle_nested();
+            end if;
+            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.sync_from_leads($1[:half]) + crmshift.sync_from_leads($1[half + 1:]);
+            return crmshift.sync_from_leads($1[:half], op, raising) + crmshift.sync_from_leads($1[half + 1:], op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, 'target', case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (subject, key, reason);
+    insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, 'target', 'failed', state from crmshift.appointments_of_leads($1) as r;
     return cardinality($1);
 end
 $_$;
@@ -2414,17 +3070,22 @@ begin
         insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
         select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
         on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
+         where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
         returning t.*
     )
     select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
            (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
       into expected, suppressed, uneven;
     if suppressed > 0 then
+        if exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id where not (exists (select from public.leads as l where l.id = t.lead_id and l.is_primary))) then
+            raise exception 'There is a row of public.lead_appointments under the same key that the mapping lead_appointments does not speak of.'
+                using errcode = 'SH013', hint = 'Give one of them another key.';
+        end if;
         raise exception 'A trigger on public.lead_appointments suppressed the write.' using errcode = 'SH011';
     end if;
     if uneven is not null then  -- a trigger on public.lead_appointments changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'appointments', jsonb_build_object('id', u.r -> 'id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return expected;
@@ -2462,8 +3123,8 @@ begin
         raise exception 'A trigger on public.leads suppressed the write.' using errcode = 'SH011';
     end if;
     if uneven is not null then  -- a trigger on public.leads changed what was written: the other side follows
-        insert into crmshift.sync_queue (mapping, key, reason)
-        select 'contacts', jsonb_build_object('id', u.r -> 'customer_id'), 'nested' from jsonb_array_elements(uneven) as u (r);
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select 'contacts', jsonb_build_object('id', u.r -> 'customer_id'), 'target', 'nested' from jsonb_array_elements(uneven) as u (r);
         perform set_config('crmshift.noted', 'yes', true);
     end if;
     return expected;
@@ -2490,8 +3151,11 @@ begin
             if verb = 'fill' then
                 perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
                 perform crmshift.call_writer('fill', of_mapping, keys);
-                if before = '' and current_setting('crmshift.noted', true) = 'yes' then
-                    perform crmshift.settle();
+                if before = '' then
+                    if current_setting('crmshift.noted', true) = 'yes' then
+                        perform crmshift.settle_nested();
+                    end if;
+                    perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
                 end if;
                 perform set_config('crmshift.depth', before, true);
             else
@@ -2512,9 +3176,13 @@ begin
         end if;
     end if;
     if queued is null then
-        insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-        select of_mapping, k, 'failed', state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-          from jsonb_array_elements(keys) as k;
+        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate, message, constraint_name, table_name, column_name)
+        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end, 'failed', state, why,
+               nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+          from crmshift.mapping_subject as s join crmshift.mapping as m on m.name = s.mapping
+         cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
+         where s.mapping = of_mapping;
+        perform crmshift.queue_reached(of_mapping, keys, 'failed');
         queued := n;
     end if;
     if first then
@@ -2533,9 +3201,9 @@ COMMENT ON FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb tex
 CREATE FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[], settling boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     AS $$
--- Bring keys of several mappings, given parents first, up to date, whatever the state of either side: rows are written
--- parents first and removed children first. Raises when it cannot, or when a queued write of the other side would be
--- overwritten; unless it is called to settle just those.
+-- Bring keys of several mappings of one direction, given parents first, up to date, whatever the state of either side: rows
+-- are written parents first and removed children first. Raises when it cannot, or when a queued write of the other side
+-- would be overwritten; unless it is called to settle just those.
 declare
     before text := coalesce(current_setting('crmshift.depth', true), '');
 begin
@@ -2544,20 +3212,20 @@ begin
         perform crmshift.lock_sources(of_mappings[i], keys[i]);
         perform crmshift.ensure_parents(of_mappings[i], keys[i]);
         perform crmshift.call_writer('sync', of_mappings[i], keys[i]);
+        perform crmshift.queue_reached(of_mappings[i], keys[i], 'nested');
     end loop;
     for i in reverse cardinality(of_mappings) .. 1 loop
         perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
     end loop;
     if not settling and exists (select from crmshift.sync_queue)
-       and exists (select from unnest(of_mappings, keys) as w (mapping, keys) cross join jsonb_array_elements(w.keys) as k (key)
-                     join crmshift.mapping as m on m.name = w.mapping
-                     join crmshift.outstanding as o on o.mapping_of = w.mapping and o.key_of = k.key
-                     join crmshift.sync_queue as q on q.id = o.id
-                    where o.written_to <> m.direction and q.reason not in ('nested', 'parent')) then
+       and exists (select from unnest(of_mappings, keys) as w (mapping, keys) where crmshift.held(w.mapping, w.keys)) then
         raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
     end if;
-    if before = '' and current_setting('crmshift.noted', true) = 'yes' then
-        perform crmshift.settle();
+    if before = '' then
+        if current_setting('crmshift.noted', true) = 'yes' then
+            perform crmshift.settle_nested();
+        end if;
+        perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
     end if;
     perform set_config('crmshift.depth', before, true);
 end
@@ -2566,6 +3234,34 @@ $$;
 -- Name: FUNCTION sync_rows(of_mappings text[], keys jsonb[], settling boolean); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.sync_rows(of_mappings text[], keys jsonb[], settling boolean) IS 'Bring keys of several mappings, given parents first, up to date. Raises when it cannot.';
+
+-- Name: sync_subjects(text, jsonb, text, boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.sync_subjects(of_subject text, keys jsonb, written text, settling boolean DEFAULT false) RETURNS void
+    LANGUAGE sql
+    AS $_$
+-- The written side of these subjects is taken as it stands, and the other brought up to date.
+select crmshift.sync_rows(array_agg(m.name order by m.position),
+                          array_agg(crmshift.rename_keys($2, m.columns, m.key) order by m.position), $4)
+  from crmshift.mappings_of($1, $3) as m
+$_$;
+
+-- Name: FUNCTION sync_subjects(of_subject text, keys jsonb, written text, settling boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.sync_subjects(of_subject text, keys jsonb, written text, settling boolean) IS 'Bring the other side than the one written up to date for these subjects. Raises when it cannot.';
+
+-- Name: targets_of(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.targets_of(written text) RETURNS regclass[]
+    LANGUAGE sql STABLE
+    AS $$
+select array_agg(distinct m.target::regclass) from crmshift.mapping as m
+ where m.direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
+$$;
+
+-- Name: FUNCTION targets_of(written text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.targets_of(written text) IS 'The mapped tables of the other side than the one written.';
 
 -- Name: tg_appointments(); Type: FUNCTION
 
@@ -2578,6 +3274,7 @@ CREATE FUNCTION crmshift.tg_appointments() RETURNS trigger
 -- After a statement on public.appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     k1 bigint[]; k2 uuid[];
 begin
@@ -2594,37 +3291,41 @@ begin
                 (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was)
                 union all
                 (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate('to_target');
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('lead_appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then 'target' else 'legacy' end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.sync_from_appointments(k1, k2);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes('public.appointments', array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes('public.appointments', null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes('public.appointments', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('appointment')), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('appointments')) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement('public.appointments', tg_op);
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate('legacy', control.raising);
+    else
+        queued := crmshift.sync_from_appointments(k1, k2, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement('public.appointments', tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
@@ -2641,6 +3342,7 @@ CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
 -- After a statement on public.contact_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     k1 uuid[]; k2 uuid[];
 begin
@@ -2657,37 +3359,41 @@ begin
                 (select contact_id, created_at, field_id, value from changed except all select contact_id, created_at, field_id, value from was)
                 union all
                 (select contact_id, created_at, field_id, value from was except all select contact_id, created_at, field_id, value from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate('to_target');
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customer_custom_fields', jsonb_build_object('customer_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then 'target' else 'legacy' end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (subject, key);
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.sync_from_contact_custom_fields(k1, k2);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes('public.contact_custom_fields', array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes('public.contact_custom_fields', null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes('public.contact_custom_fields', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('custom field')), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement('public.contact_custom_fields', tg_op);
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate('legacy', control.raising);
+    else
+        queued := crmshift.sync_from_contact_custom_fields(k1, k2, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement('public.contact_custom_fields', tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
@@ -2704,6 +3410,7 @@ CREATE FUNCTION crmshift.tg_contacts() RETURNS trigger
 -- After a statement on public.contacts: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     k1 uuid[];
 begin
@@ -2720,37 +3427,41 @@ begin
                 (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was)
                 union all
                 (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate('to_target');
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', (k1)[i])), ('leads', jsonb_build_object('customer_id', (k1)[i]))) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then 'target' else 'legacy' end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.sync_from_contacts(k1);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes('public.contacts', array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes('public.contacts', null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes('public.contacts', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer', 'lead')), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contacts')) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement('public.contacts', tg_op);
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate('legacy', control.raising);
+    else
+        queued := crmshift.sync_from_contacts(k1, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement('public.contacts', tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
@@ -2767,6 +3478,7 @@ CREATE FUNCTION crmshift.tg_customer_custom_fields() RETURNS trigger
 -- After a statement on public.customer_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     k1 uuid[]; k2 uuid[];
 begin
@@ -2783,37 +3495,41 @@ begin
                 (select created_at, customer_id, field_id, value from changed except all select created_at, customer_id, field_id, value from was)
                 union all
                 (select created_at, customer_id, field_id, value from was except all select created_at, customer_id, field_id, value from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate('to_legacy');
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customer_custom_fields', jsonb_build_object('customer_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (subject, key);
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.sync_from_customer_custom_fields(k1, k2);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes('public.customer_custom_fields', array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes('public.customer_custom_fields', null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes('public.customer_custom_fields', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('custom field')), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement('public.customer_custom_fields', tg_op);
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate('target', control.raising);
+    else
+        queued := crmshift.sync_from_customer_custom_fields(k1, k2, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement('public.customer_custom_fields', tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
@@ -2830,6 +3546,7 @@ CREATE FUNCTION crmshift.tg_customers() RETURNS trigger
 -- After a statement on public.customers: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     k1 uuid[];
 begin
@@ -2846,37 +3563,41 @@ begin
                 (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was)
                 union all
                 (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate('to_legacy');
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('customers', jsonb_build_object('cst_id', (k1)[i]))) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.sync_from_customers(k1);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes('public.customers', array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes('public.customers', null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes('public.customers', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer')), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer')), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement('public.customers', tg_op);
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate('target', control.raising);
+    else
+        queued := crmshift.sync_from_customers(k1, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement('public.customers', tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
@@ -2893,6 +3614,7 @@ CREATE FUNCTION crmshift.tg_lead_appointments() RETURNS trigger
 -- After a statement on public.lead_appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     k1 bigint[];
 begin
@@ -2909,37 +3631,41 @@ begin
                 (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was)
                 union all
                 (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate('to_legacy');
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('lead_appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.sync_from_lead_appointments(k1);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes('public.lead_appointments', array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes('public.lead_appointments', null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes('public.lead_appointments', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('appointment')), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('appointments')) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement('public.lead_appointments', tg_op);
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate('target', control.raising);
+    else
+        queued := crmshift.sync_from_lead_appointments(k1, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement('public.lead_appointments', tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
@@ -2956,6 +3682,7 @@ CREATE FUNCTION crmshift.tg_leads() RETURNS trigger
 -- After a statement on public.leads: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     k1 uuid[];
 begin
@@ -2972,37 +3699,43 @@ begin
                 (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was)
                 union all
                 (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate('to_legacy');
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('leads', jsonb_build_object('customer_id', (k1)[i]))) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'nested' from crmshift.appointments_of_leads(k1) as r;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.sync_from_leads(k1);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes('public.leads', array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes('public.leads', null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes('public.leads', array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer', 'lead')), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement('public.leads', tg_op);
+        insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(k1) as r;
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate('target', control.raising);
+    else
+        queued := crmshift.sync_from_leads(k1, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement('public.leads', tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
@@ -3017,13 +3750,16 @@ with s as (
     select (select string_agg(quote_ident(p), '.') from unnest(parse_ident(j ->> 'source')) as p) as source,
            (parse_ident(j ->> 'source'))[1] as schema,
            (parse_ident(j ->> 'source'))[2] as name,
-           j ->> 'direction' as direction,
+           j ->> 'side' as side,
+           case j ->> 'side' when 'legacy' then 'target' else 'legacy' end as other_side,
            j ->> 'lock_timeout' as lock_timeout,
            array(select jsonb_array_elements_text(j -> 'keys')) as keys,
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
            array(select jsonb_array_elements_text(j -> 'reads')) as reads,
+           (select string_agg(quote_literal(e), ', ') from jsonb_array_elements_text(j -> 'entities') as e) as entities,
+           (select string_agg(format('%L::regclass', w), ', ') from jsonb_array_elements_text(j -> 'writes') as w) as writes,
            j -> 'feeds' as feeds,
-           j -> 'own' as own
+           j -> 'subjects' as subjects
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, s.key_types[i]), ', ' order by i) as parameters,
@@ -3032,31 +3768,34 @@ with s as (
            string_agg(format('array_agg(%I)', c), ', ' order by i) as collected,
            string_agg(quote_ident(c), ', ' order by i) as columns,
            string_agg(format('$%s[:half]', i), ', ' order by i) as first_half,
-           string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half,
-           string_agg(format('%L, coalesce(w.%2$I, n.%2$I)', c, c), ', ' order by i) as named
+           string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half
       from s, unnest(s.keys) with ordinality as u (c, i)
 ), r as (
     select string_agg(quote_ident(c), ', ' order by c) as reads from s, unnest(s.reads) as c
 ), f as (
-    select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare,
+    select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
+           x ->> 'whole_of' as whole_of,
            (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
-           (select string_agg(format('%L, (k%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
-              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
-                   with ordinality as a (key, c, o)) as named_k,
-           (select string_agg(format('%L, ($%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
-              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns'))
-                   with ordinality as a (key, c, o)) as named_i
+           (select string_agg('k' || array_position(s.keys, c), ', ' order by o)
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables,
+           (select string_agg(quote_ident(c), ', ' order by o) from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as key,
+           (select string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by o)
+              from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as t_is_k
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
-), own as (
-    -- the mappings that say what this very table should hold
-    select string_agg(format('(%L, jsonb_build_object(%s))', x ->> 'mapping',
-                             (select string_agg(format('%L, (k%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
-                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ', ' order by x ->> 'mapping') as noted,
-           string_agg(format('q.mapping = %L and q.key = jsonb_build_object(%s)', x ->> 'mapping',
-                             (select string_agg(format('%L, ($%s)[i]', c, array_position(s.keys, c)), ', ' order by o)
-                                from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o))), ' or ' order by x ->> 'mapping') as queued
-      from s, jsonb_array_elements(s.own) as x
+), u as (
+    -- subjects: what a write here is about, in the names legacy gives it
+    select x ->> 'subject' as subject, x ->> 'mode' as mode, ordinality as i,
+           (select string_agg(format('%L, (k%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
+              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns')) with ordinality as a (key, c, o)) as of_variables,
+           (select string_agg(format('%L, ($%s)[i]', key, array_position(s.keys, c)), ', ' order by o)
+              from rows from (jsonb_array_elements_text(x -> 'key'), jsonb_array_elements_text(x -> 'columns')) with ordinality as a (key, c, o)) as of_arguments
+      from s, jsonb_array_elements(s.subjects) with ordinality as a (x, ordinality)
+), about as (
+    select string_agg(format('(%L, jsonb_build_object(%s))', subject, of_variables), ', ' order by i) filter (where mode = 'sync') as noted,
+           string_agg(format('(%L, jsonb_build_object(%s), %L)', subject, of_arguments, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
+           string_agg(format('q.subject = %L and q.key = jsonb_build_object(%s)', subject, of_arguments), ' or ' order by i) filter (where mode = 'sync') as outstanding
+      from u
 ), calls as (
     select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
                            else coalesce('            perform ' || prepare || '(' || arguments || E');\n', '')
@@ -3066,15 +3805,28 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
-           string_agg(format('(%L, jsonb_build_object(%s), %L)', mapping, named_i, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
-           string_agg(format('(%L, jsonb_build_object(%s))', mapping, named_k), ', ' order by i) filter (where mode = 'sync') as noted
-      from f
+           coalesce(string_agg(format($sql$
+            if op = 'INSERT' and exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
+                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
+           coalesce(string_agg(format($sql$
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
+            if found then
+                perform set_config('crmshift.noted', 'yes', true);
+            end if;$sql$, s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as notes_reached,
+           coalesce(string_agg(format($sql$
+    insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, %1$L, 'failed', state from %2$s(%3$s) as r;$sql$,
+                      s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as queues_reached,
+           coalesce(string_agg(format($sql$
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'paused' from %2$s(%3$s) as r;$sql$,
+                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as pauses_reached
+      from f, s
 )
-select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
+select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
 as $sync$
--- Bring everything up to date that reads these rows of %3$s. A failure never reaches the caller: the batch is
--- halved until the bad keys stand alone, and those are queued. Returns how many were queued.
+-- Bring everything up to date that reads these rows of %3$s. A failure never reaches the caller (unless it asked for it):
+-- the batch is halved until the bad keys stand alone, and those are queued. Returns how many were queued.
 declare
 %4$s    half integer := cardinality($1) / 2;
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
@@ -3083,42 +3835,48 @@ declare
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue)
                and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
-                            where q.reason not in ('nested', 'parent')) then
+                            where q.side = %12$L and q.reason not in ('nested', 'parent')) then
                 raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
-            end if;
+            end if;%13$s
             if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle();
+                perform crmshift.settle_nested();
             end if;
+            perform crmshift.try_deferred(array[%15$s]);
             perform set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
                                     in_table = table_name, in_column = column_name;
+            if raising and state not in ('SH010', 'SH012') then
+                raise;
+            end if;
         end;
         if state in ('55P03', '40P01') and coalesce(current_setting('crmshift.deadline', true), '') = '' then
             perform set_config('crmshift.deadline', (extract(epoch from clock_timestamp()) + 0.25)::text, true);
             perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
         end if;
         if half > 0 then
-            return crmshift.%1$I(%8$s) + crmshift.%1$I(%9$s);
+            return crmshift.%1$I(%8$s, op, raising) + crmshift.%1$I(%9$s, op, raising);
         end if;
     end if;
-    insert into crmshift.sync_queue (mapping, key, reason, sqlstate, message, constraint_name, table_name, column_name)
-    select distinct q.mapping, q.key, coalesce(q.reason, case state when 'SH010' then 'held' else 'failed' end), state, why,
+    insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+    select distinct q.subject, q.key, %14$L, case when q.reason is null then lower(op) else 'update' end,
+           coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
-      from generate_subscripts($1, 1) as i, lateral (values %7$s) as q (mapping, key, reason);
+      from generate_subscripts($1, 1) as i, lateral (values %7$s) as q (subject, key, reason);%16$s
     return cardinality($1);
 end
-$sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, calls.queued,
-       k.first_half, k.second_half, own.queued)
-  from s, k, calls, own
+$sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
+       k.first_half, k.second_half, about.outstanding, calls.meets_another, s.other_side, calls.notes_reached, s.side, s.writes,
+       calls.queues_reached)
+  from s, k, calls, about
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
 language plpgsql security definer
@@ -3129,6 +3887,7 @@ as $trigger$
 -- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    control record;
     queued bigint;
     %5$s;
 begin
@@ -3145,43 +3904,49 @@ begin
                 (select %9$s from changed except all select %9$s from was)
                 union all
                 (select %9$s from was except all select %9$s from changed)) as y) as x;
-    else
-        perform crmshift.after_truncate(%10$L);
+    end if;
+    if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
     end if;
-    if k1 is null then
-        return null;
-    end if;
-    if depth is not null then  -- inside a sync; settled before it ends
-        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %14$s) as q (mapping, key);
-        else  -- a trigger of the application wrote here: it is followed to the other side
-            insert into crmshift.sync_queue (mapping, key, reason)
-            select q.mapping, q.key, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (mapping, key);
-        end if;
+    if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select q.subject, q.key,
+               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
+               -- of the application wrote here, and is followed to the other side.
+               case pg_trigger_depth() when depth + 1 then %14$L else %10$L end, 'nested'
+          from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);%15$s
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    queued := crmshift.%12$I(%7$s);
-    if current_setting('crmshift.deadline', true) <> '' then
-        perform set_config('crmshift.deadline', '', true);
-    end if;
-    if queued > 0 then
-        if tg_op = 'INSERT' then
-            perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), null);
-        elsif tg_op = 'DELETE' then
-            perform crmshift.note_changes(%13$L, null, array(select to_jsonb(w) from was as w));
-        else
-            perform crmshift.note_changes(%13$L, array(select to_jsonb(n) from changed as n), array(select to_jsonb(w) from was as w));
+    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in (%16$s)), false)
+           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+           or current_setting('transaction_isolation') <> 'read committed'
+              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
+           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false) as raising
+      into control from crmshift.sync_control as c;
+    if control.later and tg_op = 'TRUNCATE' then
+        insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
+    elsif control.later then
+        execute crmshift.queueing_statement(%13$L, tg_op);%18$s
+    elsif tg_op = 'TRUNCATE' then
+        perform crmshift.after_truncate(%10$L, control.raising);
+    else
+        queued := crmshift.%12$I(%7$s, tg_op, control.raising);
+        if current_setting('crmshift.deadline', true) <> '' then
+            perform set_config('crmshift.deadline', '', true);
         end if;
-        perform crmshift.settle_held();
+        if queued > 0 then
+            execute crmshift.noting_statement(%13$L, tg_op);
+            perform crmshift.settle_held();
+        end if;
     end if;
     return null;
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
-       s.direction, calls.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, own.noted)
-  from s, k, r, calls, own
+       s.side, about.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, s.other_side,
+       replace(replace(calls.pauses_reached, '''paused''', '''nested'''), E'\n            ', E'\n        '), s.entities,
+       (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), replace(calls.pauses_reached, E'\n            ', E'\n        '))
+  from s, k, r, calls, about
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
 after insert on %1$s referencing new table as changed
@@ -3207,6 +3972,36 @@ $_$;
 -- Name: FUNCTION trigger_statements(source jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.trigger_statements(source jsonb) IS 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers.';
+
+-- Name: try_deferred(regclass[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.try_deferred(tables regclass[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- A deferred constraint of the other side would fail the application's COMMIT, beyond the reach of any handler. So it is
+-- tried here, in a subtransaction that is always taken back: the application finds its constraints as it left them.
+declare
+    names text;
+begin
+    select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ') into names
+      from pg_catalog.pg_trigger as t
+      join pg_catalog.pg_constraint as c on c.oid = t.tgconstraint
+      join pg_catalog.pg_namespace as n on n.oid = c.connamespace
+     where t.tgrelid = any (tables) and t.tgdeferrable and t.tgname not like 'crmshift\_%';
+    if names is not null then
+        begin
+            execute 'set constraints ' || names || ' immediate';
+            raise exception using errcode = 'SH019';
+        exception when sqlstate 'SH019' then
+            null;
+        end;
+    end if;
+end
+$$;
+
+-- Name: FUNCTION try_deferred(tables regclass[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.try_deferred(tables regclass[]) IS 'Raises what the deferred constraints of these tables would raise at COMMIT.';
 
 -- Name: validate_migration(uuid); Type: FUNCTION
 
@@ -3237,6 +4032,49 @@ $$;
 -- Name: FUNCTION validate_migration(workspace_uuid uuid); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.validate_migration(workspace_uuid uuid) IS 'All checks for one workspace: check name, PASS or FAIL, details. Shows keys and columns, never values.';
+
+-- Name: write_legacy(text, jsonb, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.write_legacy(of_subject text, of_key jsonb, merged jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    s crmshift.mapping;
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+begin
+    select * into s from crmshift.mapping where name = of_subject;
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    perform set_config('crmshift.writing', s.target, true);
+    execute (select format('update %1$s as x set (%2$s) = (select %2$s from jsonb_populate_record(x, $2)) where %3$s', s.target::regclass,
+                           string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+                           (select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') from unnest(s.key, s.key_types) as u (k, t)))
+               from pg_catalog.pg_attribute as a
+              where a.attrelid = to_regclass(format('crmshift.%I', s.name || '_expected')) and a.attnum > 0 and a.attname <> all (s.key))
+      using of_key, merged;
+    perform set_config('crmshift.depth', before, true);
+end
+$_$;
+
+-- Name: FUNCTION write_legacy(of_subject text, of_key jsonb, merged jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.write_legacy(of_subject text, of_key jsonb, merged jsonb) IS 'Write a merged row to legacy; the target follows from there.';
+
+-- Name: writers_in_flight(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.writers_in_flight() RETURNS TABLE(virtualtransaction text, pid integer, application text, since timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+select distinct l.virtualtransaction, l.pid, a.application_name, a.xact_start
+  from pg_catalog.pg_locks as l
+  left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+ where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted and l.pid is distinct from pg_catalog.pg_backend_pid()
+   and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
+   and l.relation in (select pg_catalog.to_regclass(f.source) from crmshift.feed as f)
+$$;
+
+-- Name: FUNCTION writers_in_flight(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.writers_in_flight() IS 'Transactions that have written a mapped table and are still open.';
 
 -- Name: appointments; Type: TABLE
 
@@ -3668,31 +4506,40 @@ COMMENT ON VIEW crmshift.check_list IS 'Every check there is: the drift of each 
 
 CREATE TABLE crmshift.conflict_log (
     id bigint NOT NULL,
-    mapping text NOT NULL,
+    subject text NOT NULL,
     key jsonb NOT NULL,
     kind text NOT NULL,
+    columns text[] DEFAULT '{}'::text[] NOT NULL,
     policy text NOT NULL,
-    winner text NOT NULL,
+    winner text,
     losing jsonb,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT winner_is_known CHECK ((winner = ANY (ARRAY['legacy'::text, 'target'::text])))
+    decision text,
+    decided_by text,
+    decided_at timestamp with time zone,
+    CONSTRAINT decision_is_a_side CHECK ((decision = ANY (ARRAY['legacy'::text, 'target'::text]))),
+    CONSTRAINT winner_is_known CHECK ((winner = ANY (ARRAY['legacy'::text, 'target'::text, 'merged'::text])))
 );
 
 -- Name: TABLE conflict_log; Type: COMMENT
 
-COMMENT ON TABLE crmshift.conflict_log IS 'Settled conflicts: what both sides wrote while they could not agree, who won, and what the other had written.';
+COMMENT ON TABLE crmshift.conflict_log IS 'Conflicts: what both sides wrote while they could not agree, who won, and what the other had written. Open ones wait for crmshift.resolve().';
 
--- Name: COLUMN conflict_log.mapping; Type: COMMENT
+-- Name: COLUMN conflict_log.subject; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.conflict_log.mapping IS 'Mapping whose write lost.';
+COMMENT ON COLUMN crmshift.conflict_log.subject IS 'What the conflict is about, by the mapping back to its legacy table.';
 
 -- Name: COLUMN conflict_log.key; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.conflict_log.key IS 'Its key.';
+COMMENT ON COLUMN crmshift.conflict_log.key IS 'Its key in legacy.';
 
 -- Name: COLUMN conflict_log.kind; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.conflict_log.kind IS 'Kind of conflict, by PostgreSQL 18''s names.';
+COMMENT ON COLUMN crmshift.conflict_log.kind IS 'By PostgreSQL 18''s names. update_origin_differs: both changed it. insert_exists: it was inserted where the other side had it already. delete_origin_differs: one side deleted it, the other changed it.';
+
+-- Name: COLUMN conflict_log.columns; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.columns IS 'Legacy columns in conflict; empty where it is about the whole row.';
 
 -- Name: COLUMN conflict_log.policy; Type: COMMENT
 
@@ -3700,15 +4547,27 @@ COMMENT ON COLUMN crmshift.conflict_log.policy IS 'Policy that settled it.';
 
 -- Name: COLUMN conflict_log.winner; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.conflict_log.winner IS 'Side whose values stand.';
+COMMENT ON COLUMN crmshift.conflict_log.winner IS 'Side whose values stand; merged where a function found others; null while it is open.';
 
 -- Name: COLUMN conflict_log.losing; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.conflict_log.losing IS 'Mapped columns of the losing write, as {column: [old, new]}; values of customers.';
+COMMENT ON COLUMN crmshift.conflict_log.losing IS 'What does not stand, as {column: [before, lost]}; values of customers.';
 
 -- Name: COLUMN conflict_log.at; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.conflict_log.at IS 'When it was settled.';
+COMMENT ON COLUMN crmshift.conflict_log.at IS 'When it was found.';
+
+-- Name: COLUMN conflict_log.decision; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.decision IS 'Side a person chose.';
+
+-- Name: COLUMN conflict_log.decided_by; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.decided_by IS 'Who.';
+
+-- Name: COLUMN conflict_log.decided_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_log.decided_at IS 'When.';
 
 -- Name: conflict_log_id_seq; Type: SEQUENCE
 
@@ -3720,6 +4579,38 @@ ALTER TABLE crmshift.conflict_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: conflict_policy; Type: TABLE
+
+CREATE TABLE crmshift.conflict_policy (
+    subject text NOT NULL,
+    conflict text DEFAULT 'update'::text NOT NULL,
+    columns text[] DEFAULT '{}'::text[] NOT NULL,
+    policy text NOT NULL,
+    CONSTRAINT conflict_is_known CHECK ((conflict = ANY (ARRAY['update'::text, 'delete'::text]))),
+    CONSTRAINT deletes_concern_the_whole_row CHECK (((conflict = 'update'::text) OR (columns = '{}'::text[]))),
+    CONSTRAINT policy_is_known CHECK (((policy = ANY (ARRAY['last_update_wins'::text, 'first_update_wins'::text, 'legacy_wins'::text, 'target_wins'::text, 'manual'::text])) OR ((conflict = 'update'::text) AND ((policy = 'column_merge'::text) OR (policy ~~ 'function:%'::text)))))
+);
+
+-- Name: TABLE conflict_policy; Type: COMMENT
+
+COMMENT ON TABLE crmshift.conflict_policy IS 'What to do where both sides wrote one row while they could not agree. Columns in one group go together. Without a row: column_merge for updates, last_update_wins for deletes.';
+
+-- Name: COLUMN conflict_policy.subject; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_policy.subject IS 'The mapping back to the legacy table, e.g. contacts.';
+
+-- Name: COLUMN conflict_policy.conflict; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_policy.conflict IS 'update: both sides changed the row, or both inserted it. delete: one deleted it, the other changed it.';
+
+-- Name: COLUMN conflict_policy.columns; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_policy.columns IS 'Legacy columns of the group; empty: all that no other group names.';
+
+-- Name: COLUMN conflict_policy.policy; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.conflict_policy.policy IS 'last_update_wins, first_update_wins, legacy_wins, target_wins: the group goes to one side. column_merge: each column by itself, the later write where both changed it. function:<name>: a function (subject text, key jsonb, before jsonb, legacy jsonb, target jsonb) returns jsonb, the values that stand. manual: it waits for crmshift.resolve().';
 
 -- Name: customer_custom_fields; Type: TABLE
 
@@ -3817,11 +4708,12 @@ COMMENT ON TABLE public.contacts IS 'A person, with the one lead and the one app
 CREATE VIEW crmshift.customer_custom_fields_expected AS
  SELECT f.contact_id AS customer_id,
     f.field_id,
-    c.workspace_id,
+    COALESCE(t.workspace_id, c.workspace_id) AS workspace_id,
     f.value,
     f.created_at
-   FROM (public.contact_custom_fields f
-     JOIN public.contacts c ON ((c.id = f.contact_id)));
+   FROM ((public.contact_custom_fields f
+     JOIN public.contacts c ON ((c.id = f.contact_id)))
+     LEFT JOIN public.customers t ON ((t.cst_id = c.id)));
 
 -- Name: VIEW customer_custom_fields_expected; Type: COMMENT
 
@@ -3862,6 +4754,7 @@ CREATE TABLE crmshift.feed (
     key text[] NOT NULL,
     mode text NOT NULL,
     prepare text,
+    reaches text,
     CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['sync'::text, 'fill'::text])))
 );
 
@@ -3885,6 +4778,10 @@ COMMENT ON COLUMN crmshift.feed.mode IS 'sync: the row is written anew. fill: it
 
 COMMENT ON COLUMN crmshift.feed.prepare IS 'Function called with the keys before the row is written, e.g. to choose a primary lead.';
 
+-- Name: COLUMN feed.reaches; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.feed.reaches IS 'Function from the keys to the subjects and keys of other rows that a write here reaches, e.g. the appointments of a lead that became primary.';
+
 -- Name: lead_appointments_expected; Type: VIEW
 
 CREATE VIEW crmshift.lead_appointments_expected AS
@@ -3896,7 +4793,7 @@ CREATE VIEW crmshift.lead_appointments_expected AS
     (a.status)::text AS status,
     a.reminder_sent
    FROM (public.appointments a
-     JOIN public.leads l ON (((l.customer_id = a.contact_id) AND l.is_primary)));
+     LEFT JOIN public.leads l ON (((l.customer_id = a.contact_id) AND l.is_primary)));
 
 -- Name: VIEW lead_appointments_expected; Type: COMMENT
 
@@ -3947,132 +4844,70 @@ CREATE VIEW crmshift.mapping_reads AS
 
 COMMENT ON VIEW crmshift.mapping_reads IS 'Columns each mapping view reads.';
 
--- Name: sync_queue; Type: TABLE
+-- Name: mapping_subject; Type: VIEW
 
-CREATE TABLE crmshift.sync_queue (
-    id bigint NOT NULL,
-    mapping text NOT NULL,
-    key jsonb NOT NULL,
-    reason text NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    sqlstate text,
-    message text,
-    constraint_name text,
-    table_name text,
-    column_name text,
-    changed jsonb,
-    attempts integer DEFAULT 0 NOT NULL,
-    CONSTRAINT reason_is_known CHECK ((reason = ANY (ARRAY['failed'::text, 'parent'::text, 'held'::text, 'nested'::text, 'not_converged'::text])))
-);
-
--- Name: TABLE sync_queue; Type: COMMENT
-
-COMMENT ON TABLE crmshift.sync_queue IS 'Keys whose sync is outstanding. Every row of a mapped table agrees with its mapping, or its key stands here. Append-only for writers, so that queueing never waits.';
-
--- Name: COLUMN sync_queue.mapping; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.mapping IS 'The mapping that could not be brought up to date.';
-
--- Name: COLUMN sync_queue.key; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.key IS 'Its key, by column name.';
-
--- Name: COLUMN sync_queue.reason; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.reason IS 'failed: an error, see sqlstate. parent: a row that depends on this one failed, and this one may be what was lacking. held: the other side has a queued write of the same row, which must not be overwritten unseen. nested: noted by a trigger inside a sync and settled before it ends. not_converged: two triggers keep rewriting each other.';
-
--- Name: COLUMN sync_queue.at; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.at IS 'Wall clock when the key was queued; orders the writes of one key.';
-
--- Name: COLUMN sync_queue.txid; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.txid IS 'Transaction that queued it.';
-
--- Name: COLUMN sync_queue.sqlstate; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.sqlstate IS 'Why. Class 40, 53 and 55 pass by themselves; 22, 23 and 42 wait for a person.';
-
--- Name: COLUMN sync_queue.message; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.message IS 'Message of the error; may contain values of customers, so it is shown only on request.';
-
--- Name: COLUMN sync_queue.constraint_name; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.constraint_name IS 'Constraint that was violated, if any.';
-
--- Name: COLUMN sync_queue.table_name; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.table_name IS 'Table the error speaks of, if any.';
-
--- Name: COLUMN sync_queue.column_name; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.column_name IS 'Column the error speaks of, if any.';
-
--- Name: COLUMN sync_queue.changed; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.changed IS 'Mapped columns the write changed, as {column: [old, new]}; values of customers, shown only on request.';
-
--- Name: COLUMN sync_queue.attempts; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.sync_queue.attempts IS 'How often a drain tried.';
-
--- Name: outstanding; Type: VIEW
-
-CREATE VIEW crmshift.outstanding AS
- SELECT q.id,
-    q.mapping,
-    q.key,
-    m.direction AS written_to,
-    q.mapping AS mapping_of,
-    q.key AS key_of
-   FROM (crmshift.sync_queue q
-     JOIN crmshift.mapping m ON ((m.name = q.mapping)))
+CREATE VIEW crmshift.mapping_subject AS
+ SELECT m.name AS mapping,
+    m.name AS subject,
+    m.key,
+    m.key AS columns,
+    m."position"
+   FROM crmshift.mapping m
+  WHERE (m.direction = 'to_legacy'::text)
 UNION ALL
- SELECT q.id,
-    q.mapping,
-    q.key,
-    m.direction AS written_to,
-    other.name AS mapping_of,
-    ( SELECT jsonb_object_agg(u.k, (q.key -> u.c)) AS jsonb_object_agg
-           FROM UNNEST(other.key, f.key) u(k, c)) AS key_of
-   FROM (((crmshift.sync_queue q
-     JOIN crmshift.mapping m ON ((m.name = q.mapping)))
-     JOIN crmshift.feed f ON (((f.source = m.target) AND (f.mode = 'sync'::text))))
-     JOIN crmshift.mapping other ON ((other.name = f.mapping)));
+ SELECT m.name AS mapping,
+    s.name AS subject,
+    s.key,
+    ARRAY( SELECT m.key[array_position(f.key, u.k)] AS key
+           FROM unnest(s.key) WITH ORDINALITY u(k, i)
+          ORDER BY u.i) AS columns,
+    s."position"
+   FROM ((crmshift.mapping m
+     JOIN crmshift.feed f ON (((f.mapping = m.name) AND (f.mode = 'sync'::text))))
+     JOIN crmshift.mapping s ON (((s.direction = 'to_legacy'::text) AND (s.target = f.source) AND (s.key <@ f.key))))
+  WHERE (m.direction = 'to_target'::text);
 
--- Name: VIEW outstanding; Type: COMMENT
+-- Name: VIEW mapping_subject; Type: COMMENT
 
-COMMENT ON VIEW crmshift.outstanding IS 'Every row, of either side, that need not agree because a key of the sync queue concerns it: by mapping_of and key_of.';
+COMMENT ON VIEW crmshift.mapping_subject IS 'Which subject a row of a mapping is about: columns of the mapping that give the subject''s key, in its order.';
 
--- Name: queued; Type: VIEW
+-- Name: source_subject; Type: VIEW
 
-CREATE VIEW crmshift.queued AS
- SELECT q.id,
-    q.mapping,
-    q.key,
-    q.reason,
-    q.at,
-    q.txid,
-    q.sqlstate,
-    q.message,
-    q.constraint_name,
-    q.table_name,
-    q.column_name,
-    q.changed,
-    q.attempts,
-    o.written_to AS direction,
-    o.mapping_of AS subject,
-    o.key_of AS subject_key,
-    l."position"
-   FROM ((crmshift.sync_queue q
-     JOIN crmshift.outstanding o ON ((o.id = q.id)))
-     JOIN crmshift.mapping l ON (((l.name = o.mapping_of) AND (l.direction = 'to_legacy'::text))));
+CREATE VIEW crmshift.source_subject AS
+ SELECT m.target AS source,
+    'legacy'::text AS side,
+    m.name AS subject,
+    m.key,
+    m.key AS columns,
+    'sync'::text AS mode,
+    true AS whole,
+    m."position"
+   FROM crmshift.mapping m
+  WHERE (m.direction = 'to_legacy'::text)
+UNION
+ SELECT f.source,
+        CASE m.direction
+            WHEN 'to_target'::text THEN 'legacy'::text
+            ELSE 'target'::text
+        END AS side,
+    s.subject,
+    s.key,
+    c.columns,
+    f.mode,
+    (EXISTS ( SELECT
+           FROM crmshift.mapping own
+          WHERE ((own.target = f.source) AND (own.conflict_where IS NULL) AND (own.key = c.columns)))) AS whole,
+    s."position"
+   FROM (((crmshift.feed f
+     JOIN crmshift.mapping m ON ((m.name = f.mapping)))
+     JOIN crmshift.mapping_subject s ON ((s.mapping = m.name)))
+     CROSS JOIN LATERAL ( SELECT ARRAY( SELECT f.key[array_position(m.key, u.k)] AS key
+                   FROM unnest(s.columns) WITH ORDINALITY u(k, i)
+                  ORDER BY u.i) AS "array") c(columns));
 
--- Name: VIEW queued; Type: COMMENT
+-- Name: VIEW source_subject; Type: COMMENT
 
-COMMENT ON VIEW crmshift.queued IS 'The sync queue by what it is about: the legacy table and key whose two sides may be apart.';
+COMMENT ON VIEW crmshift.source_subject IS 'Which subjects a write on a table is about: columns of the table that give the subject''s key, in its order. mode fill: as a parent only. whole: a row of the table is a row of the subject, not one of several.';
 
 -- Name: step_run; Type: TABLE
 
@@ -4200,6 +5035,70 @@ CREATE VIEW crmshift.step_state AS
 
 COMMENT ON VIEW crmshift.step_state IS 'Where each step stands: applied, running (or interrupted), failed, pending (undone), undo failed.';
 
+-- Name: sync_control; Type: TABLE
+
+CREATE TABLE crmshift.sync_control (
+    entity text NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    mode text DEFAULT 'immediate'::text NOT NULL,
+    on_error text DEFAULT 'queue'::text NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    why text,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['immediate'::text, 'queued'::text]))),
+    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['queue'::text, 'raise'::text])))
+);
+
+-- Name: TABLE sync_control; Type: COMMENT
+
+COMMENT ON TABLE crmshift.sync_control IS 'How the sync of an entity works. An entity without a row is synced at once, and what fails is queued.';
+
+-- Name: COLUMN sync_control.entity; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.entity IS 'Entity, as in crmshift.mapping.';
+
+-- Name: COLUMN sync_control.paused; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.paused IS 'Writes are queued, and nothing drains the queue.';
+
+-- Name: COLUMN sync_control.mode; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.mode IS 'immediate: the other side is written in the same transaction. queued: later, by whoever drains the queue.';
+
+-- Name: COLUMN sync_control.on_error; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.on_error IS 'queue: a write whose sync fails is queued. raise: it fails.';
+
+-- Name: COLUMN sync_control.epoch; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.epoch IS 'crmshift.sync_epoch when the row was last changed.';
+
+-- Name: COLUMN sync_control.why; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.why IS 'What the operator said.';
+
+-- Name: COLUMN sync_control.changed_by; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.changed_by IS 'Who changed it last.';
+
+-- Name: COLUMN sync_control.changed_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.sync_control.changed_at IS 'When.';
+
+-- Name: sync_epoch; Type: SEQUENCE
+
+CREATE SEQUENCE crmshift.sync_epoch
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    NO MAXVALUE
+    CACHE 1;
+
+-- Name: SEQUENCE sync_epoch; Type: COMMENT
+
+COMMENT ON SEQUENCE crmshift.sync_epoch IS 'Counts changes of crmshift.sync_control, visible at once and to every snapshot.';
+
 -- Name: sync_queue_id_seq; Type: SEQUENCE
 
 ALTER TABLE crmshift.sync_queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -4303,6 +5202,11 @@ ALTER TABLE ONLY crmshift.backfill
 ALTER TABLE ONLY crmshift.conflict_log
     ADD CONSTRAINT conflict_log_pkey PRIMARY KEY (id);
 
+-- Name: conflict_policy conflict_policy_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.conflict_policy
+    ADD CONSTRAINT conflict_policy_pkey PRIMARY KEY (subject, conflict, columns);
+
 -- Name: feed feed_pkey; Type: CONSTRAINT
 
 ALTER TABLE ONLY crmshift.feed
@@ -4322,6 +5226,11 @@ ALTER TABLE ONLY crmshift.mapping
 
 ALTER TABLE ONLY crmshift.step_run
     ADD CONSTRAINT step_run_pkey PRIMARY KEY (id);
+
+-- Name: sync_control sync_control_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.sync_control
+    ADD CONSTRAINT sync_control_pkey PRIMARY KEY (entity);
 
 -- Name: sync_queue sync_queue_pkey; Type: CONSTRAINT
 
@@ -4403,9 +5312,13 @@ ALTER TABLE ONLY public.leads
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
 
--- Name: sync_queue_mapping_key_idx; Type: INDEX
+-- Name: conflict_log_open_idx; Type: INDEX
 
-CREATE INDEX sync_queue_mapping_key_idx ON crmshift.sync_queue USING btree (mapping, key);
+CREATE INDEX conflict_log_open_idx ON crmshift.conflict_log USING btree (subject, key) WHERE (winner IS NULL);
+
+-- Name: sync_queue_key_idx; Type: INDEX
+
+CREATE INDEX sync_queue_key_idx ON crmshift.sync_queue USING btree (subject, key);
 
 -- Name: sync_queue_nested_idx; Type: INDEX
 
@@ -4591,15 +5504,15 @@ CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.lead_appointments REF
 
 CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.leads REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_leads();
 
+-- Name: conflict_policy conflict_policy_subject_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.conflict_policy
+    ADD CONSTRAINT conflict_policy_subject_fkey FOREIGN KEY (subject) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
+
 -- Name: feed feed_mapping_fkey; Type: FK CONSTRAINT
 
 ALTER TABLE ONLY crmshift.feed
     ADD CONSTRAINT feed_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
-
--- Name: sync_queue sync_queue_mapping_fkey; Type: FK CONSTRAINT
-
-ALTER TABLE ONLY crmshift.sync_queue
-    ADD CONSTRAINT sync_queue_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
 
 -- Name: lead_appointments appointment_belongs_to_lead_of_its_workspace; Type: FK CONSTRAINT
 

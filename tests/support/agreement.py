@@ -9,7 +9,7 @@ import psycopg
 _DRIFT = """
 select m.target, m.name, d.key, d.kind, d.columns
   from crmshift.mapping as m cross join lateral crmshift.drift(m.name) as d
- where not exists (select from crmshift.outstanding as o where o.mapping_of = m.name and o.key_of = d.key)
+ where not crmshift.is_outstanding(m.name, d.key)
  order by m.direction desc, m.position, d.key::text
 """
 
@@ -36,8 +36,8 @@ def assert_in_sync(conn: psycopg.Connection) -> None:
 
 
 def queue(conn: psycopg.Connection) -> list[tuple[Any, ...]]:
-    """What stands in the sync queue: mapping, key, reason, SQLSTATE."""
-    return conn.execute("select mapping, key, reason, sqlstate from crmshift.sync_queue order by id").fetchall()
+    """What stands in the sync queue: subject, key, reason, SQLSTATE."""
+    return conn.execute("select subject, key, reason, sqlstate from crmshift.sync_queue order by id").fetchall()
 
 
 def drain(conn: psycopg.Connection) -> None:

@@ -133,7 +133,9 @@ def test_a_file_may_feed_a_mapping_of_another_file() -> None:
         SqlFile(f"mapping/{n}", Path(f"sql/mapping/{n}.sql"), text)
         for n, text in (("people", alone), ("visits", visits))
     ]
-    both = parse_all(files)
+    back = [_back("contacts", "people", "contact_id"), _back("visits", "visits_made", "id")]
+    whole = parse_all(files + back)
+    both = whole[:2]
     assert [[(f.source, f.mode) for f in m.feeds] for m in both] == [
         [("public.contacts", "sync"), ("public.leads", "sync"), ("public.visits", "fill")],
         [("public.visits", "sync")],
@@ -145,7 +147,19 @@ def test_a_file_may_feed_a_mapping_of_another_file() -> None:
         ("visits", ["id"], "sync"),
     ]
     with pytest.raises(UsageError, match="it feeds people, which is no mapping of the plan"):
-        parse_all(files[1:])
+        parse_all(files[1:] + back[1:])
+    with pytest.raises(UsageError, match="none of the tables it is made from has a mapping back"):
+        parse_all(files + back[:1])
+
+
+def _back(table: str, source: str, key: str) -> SqlFile:
+    text = f"""
+        create view crmshift.{table}_back_expected as select x.{key} as id from public.{source} as x;
+        insert into crmshift.mapping (name, entity, direction, target, key, key_types, position)
+        values ('{table}_back', 'x', 'to_legacy', 'public.{table}', '{{id}}', '{{uuid}}', 1);
+        insert into crmshift.feed (mapping, source, key, mode) values ('{table}_back', 'public.{source}', '{{{key}}}', 'sync');
+        """
+    return SqlFile(f"mapping/{table}_back", Path(f"sql/mapping/{table}_back.sql"), text)
 
 
 def test_only_a_table_that_something_on_the_target_is_synced_from_can_be_backfilled() -> None:
@@ -161,7 +175,7 @@ def test_several_sync_feeds_mean_that_the_rows_written_are_locked_first() -> Non
     assert describe_mapping(alone, [alone])["lock_target"] is False
 
 
-def test_a_mapping_feeds_back_to_those_that_read_what_it_writes() -> None:
+def test_what_a_row_is_about_is_named_by_the_mapping_back_to_its_legacy_table() -> None:
     back = people(
         """
         create view crmshift.contacts_expected as select p.person_id as id, p.name from public.people as p;
@@ -171,22 +185,21 @@ def test_a_mapping_feeds_back_to_those_that_read_what_it_writes() -> None:
         """,
         "mapping/contacts",
     )
-    assert describe_mapping(people(), [people(), back])["feeds_back"] == [
-        {"mapping": "contacts", "key": ["id"], "columns": ["person_id"]}
+    assert describe_mapping(people(), [people(), back])["subjects"] == [
+        {"subject": "contacts", "key": ["id"], "columns": ["person_id"]}
     ]
-    assert describe_mapping(back, [people(), back])["feeds_back"] == [
-        {"mapping": "people", "key": ["person_id"], "columns": ["id"]}
+    assert describe_mapping(back, [people(), back])["subjects"] == [
+        {"subject": "contacts", "key": ["id"], "columns": ["id"]}
+    ]
+    assert describe_source("public.visits", [people(), back])["subjects"] == [
+        {"subject": "contacts", "key": ["id"], "columns": ["person"], "mode": "fill"}
     ]
 
 
 def test_a_source_is_described_by_all_that_it_feeds() -> None:
     described = describe_source("public.leads", [people()])
     assert described["lock_timeout"] == SYNC_LOCK_TIMEOUT
-    assert (described["keys"], described["key_types"], described["direction"]) == (
-        ["contact_id"],
-        ["uuid"],
-        "to_target",
-    )
+    assert (described["keys"], described["key_types"], described["side"]) == (["contact_id"], ["uuid"], "legacy")
     assert described["reads"] == ["contact_id", "is_primary", "status"]
     assert [(f["mapping"], f["mode"], f["prepare"]) for f in described["feeds"]] == [
         ("people", "sync", "crmshift.follow")

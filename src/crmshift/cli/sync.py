@@ -27,7 +27,7 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
         rows = db.fetch_all(
             conn,
             """
-            select mapping, reason, sqlstate, constraint_name, count(*), min(at)
+            select subject, reason, sqlstate, constraint_name, count(*), min(at)
               from crmshift.sync_queue group by 1, 2, 3, 4 order by 5 desc, 1
             """,
         )
@@ -71,7 +71,7 @@ def drain(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
             settled, failed, conflicts = validation.drain(conn)
         remaining = db.fetch_value(conn, "select count(*) from crmshift.sync_queue")
     status = ExitStatus.NO if remaining else ExitStatus.OK
-    query = "select mapping, key, sqlstate, constraint_name, column_name from crmshift.sync_queue"
+    query = "select subject, key, sqlstate, constraint_name, column_name from crmshift.sync_queue"
     next_steps = [f'psql -c "{query}"', "crmshift sync status"] if remaining else []
     if format is Format.JSON:
         print_json(
@@ -91,5 +91,5 @@ def _require_queue(conn: object) -> None:
 
     from crmshift.db import Connection, fetch_value
 
-    if fetch_value(cast(Connection, conn), "select to_regclass('crmshift.queued')") is None:
+    if fetch_value(cast(Connection, conn), "select to_regclass('crmshift.sync_queue')") is None:
         raise Refused("crmshift is not installed in this database.", hint="Run: crmshift apply --to sync-layer")
