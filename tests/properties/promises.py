@@ -82,7 +82,7 @@ def settled(stage: Stage) -> None:
         stage.dba_execute("select * from crmshift.drain()")
     agreement(stage)
     if now:
-        why = stage.dba.execute("select mapping, key, reason, sqlstate, message, attempts from crmshift.sync_queue order by id").fetchall()
+        why = stage.dba.execute("select subject, key, side, op, reason, sqlstate, message, attempts from crmshift.sync_queue order by id").fetchall()
         raise NotSettled("drain leaves in the queue:\n" + "\n".join(map(str, why)), stage)
 
 
@@ -90,5 +90,5 @@ def settled(stage: Stage) -> None:
 def nothing_lost(stage: Stage) -> None:
     """Every value that was written last is there, on both sides, or it is told who lost."""
     if found := losses.lost(stage):
-        log = stage.dba.execute("select mapping, key, kind, winner, losing from crmshift.conflict_log").fetchall()
+        log = stage.dba.execute("select subject, key, kind, columns, winner, losing from crmshift.conflict_log").fetchall()
         raise Lost("\n".join([*found, "the conflict log:", *map(str, log)]), stage)

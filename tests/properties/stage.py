@@ -13,14 +13,13 @@ from tests.properties.faults import Fault
 from tests.properties.model import LEGACY, TARGET
 from tests.properties.script import Script
 from tests.properties.writes import Statement
-from tests.support.agreement import queue
 
 SESSIONS = ("A", "B", "C")
 DBA = "DBA"
 LOCK_TIMEOUT = "20ms"
 """Sessions take turns in one thread, so whoever waits for a lock waits in vain: short, for the applications and for the sync."""
 
-_DATA = [*(f"public.{table}" for table in (*LEGACY, *TARGET)), "crmshift.sync_queue", "crmshift.conflict_log", "crmshift.archive"]
+_DATA = [*(f"public.{table}" for table in (*LEGACY, *TARGET)), *(f"crmshift.{table}" for table in ("sync_queue", "sync_control", "conflict_log", "archive"))]
 
 # Every row that is written leaves a line, and who wrote it: the application, or the sync on its behalf. A cascade of the
 # application's statement is the application's.
@@ -89,11 +88,6 @@ class Stage:
     def calm(self) -> bool:
         """Whether no transaction is open."""
         return not any(map(self.in_transaction, SESSIONS))
-
-    @property
-    def undisturbed(self) -> bool:
-        """Whether nothing can keep a sync from its work."""
-        return self.calm and not self.faults and not queue(self.dba)
 
     def execute(self, session: str, statement: Statement | str) -> psycopg.Error | None:
         """Executes a statement of an application; returns the error it met."""
@@ -201,6 +195,8 @@ class Stage:
             statements.append(f"delete from {table}")
             statements.append(f"insert into {table} ({row[0]}) overriding system value select {row[0]} from {saved}")
         statements.append("delete from history.audit")
-        for (sequence, value) in self.dba.execute("select format('%I.%I', schemaname, sequencename), coalesce(last_value, 0) from pg_sequences").fetchall():
-            statements.append(f"select setval('{sequence}', {value + 1}, false)")
+        for sequence, value, used in self.dba.execute(
+            "select format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value), last_value is not null from pg_sequences"
+        ).fetchall():
+            statements.append(f"select setval('{sequence}', {value}, {used})")
         return "; ".join([*statements, "commit"]).encode()
