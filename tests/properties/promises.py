@@ -13,6 +13,7 @@ class Broken(AssertionError):
     """A promise was broken. Prints the history that did it."""
 
     def __init__(self, what: object, stage: Stage) -> None:
+        self.what = str(what)
         super().__init__(f"{what}\n\n{stage.script}")
 
 
