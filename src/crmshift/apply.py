@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from crmshift import backfill, db, ledger, preflight, validation
+from crmshift import backfill, db, ledger, preflight, sync, validation
 from crmshift.backfill import StopSignal
 from crmshift.db import Connection
 from crmshift.errors import CrmshiftError
@@ -58,7 +58,8 @@ def _carry_out(conn: Connection, run_id: UUID, step: Step, progress: Progress, s
             ledger.record(conn, run_id, step, action="apply", event="started")
             backfill.run(conn, step.planned.subject, step.planned.batch, progress, stop)
         elif step.planned.verb is Verb.VALIDATE:
-            validation.drain(conn)  # crossing writes under live traffic may have left keys that only need another try
+            if not sync.is_paused(conn):
+                sync.drain(conn)  # crossing writes under live traffic may have left keys that only need another try
             result = validation.run(conn)
             if not result.clean:
                 return result

@@ -80,7 +80,7 @@ class StopSignal:
             if self.raised:
                 raise KeyboardInterrupt
             self.raised = True
-            tell("Stopping after this batch. Once more stops at once; either way it can be resumed.")
+            tell("Stopping after the batch in hand. Once more stops at once; either way it can be resumed.")
 
         before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

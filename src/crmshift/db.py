@@ -108,7 +108,7 @@ def translate(error: psycopg.Error) -> CrmshiftError:
         )
         message = f"{type(error).__name__} ({sqlstate}){': ' + named if named else ''}"
     else:
-        message = f"{diag.message_primary} ({sqlstate})"
+        message = str(diag.message_primary) if sqlstate.startswith("SH") else f"{diag.message_primary} ({sqlstate})"
     return from_sqlstate(sqlstate)(message, hint=diag.message_hint, sqlstate=sqlstate)
 
 

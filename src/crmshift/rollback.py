@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from psycopg import sql
 
-from crmshift import db, ledger, validation
+from crmshift import db, ledger, sync
 from crmshift.apply import execute
 from crmshift.db import Connection
 from crmshift.errors import Refused
@@ -87,7 +87,7 @@ def run(conn: Connection, compiled: Compiled, target: str, accepted: int, progre
             return plan
         refuse_unaccepted(plan, accepted)
         if plan.deletes_data:
-            validation.drain(conn)
+            sync.drain(conn)
         return db.with_lock_retry(
             lambda: _in_one_transaction(conn, compiled, target, accepted, progress), on_wait=progress.waiting
         )

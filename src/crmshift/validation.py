@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from crmshift import db
+from crmshift import db, sync
 from crmshift.db import Connection
 from crmshift.errors import Refused, UsageError
 
@@ -16,9 +16,6 @@ SAMPLE = 20
 """Findings of a check that are listed; all are counted."""
 
 REPAIR_BATCH = 500
-
-LOCK_TIMEOUT = "200ms"
-"""Longest wait of a repair or drain for a lock: as for a batch of the backfill, below deadlock_timeout."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,8 @@ def repair(conn: Connection, workspace: UUID | None = None) -> Repair:
     they hold what legacy cannot.
     """
     _require_installed(conn)
-    drained, failed, _ = drain(conn)
+    settled = sync.drain(conn)
+    failed = settled.failed
     order = [
         row[0]
         for row in db.fetch_all(
@@ -105,28 +103,7 @@ def repair(conn: Connection, workspace: UUID | None = None) -> Repair:
         failed += _hand_over(conn, mapping, workspace, ["missing", "differs"], handed)
     for mapping in reversed(order):
         failed += _hand_over(conn, mapping, workspace, ["extra"], handed)
-    return Repair(handed, drained, failed)
-
-
-def drain(conn: Connection, rounds: int = 5) -> tuple[int, int, int]:
-    """Settle the sync queue; returns how many rows were settled, still fail, and were conflicts.
-
-    A row may have to wait for its parent's, so it goes round while that helps.
-    """
-    settled = conflicts = failed = 0
-    for _ in range(rounds):
-        while True:
-            with db.transaction(conn, lock_timeout=LOCK_TIMEOUT):
-                row = db.fetch_one(conn, "select settled, failed, conflicts from crmshift.drain()")
-            assert row is not None
-            settled, failed, conflicts = settled + row[0], row[1], conflicts + row[2]
-            if row[0] == 0 or failed == 0:
-                break
-        if db.fetch_value(conn, "select count(*) from crmshift.sync_queue") == 0:
-            return settled, 0, conflicts
-        if row[0] == 0:
-            break
-    return settled, failed, conflicts
+    return Repair(handed, settled.settled, failed)
 
 
 def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: list[str], handed: dict[str, int]) -> int:
@@ -145,7 +122,7 @@ def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: li
     failed = 0
     for start in range(0, len(keys), REPAIR_BATCH):
         batch = keys[start : start + REPAIR_BATCH]
-        with db.transaction(conn, lock_timeout=LOCK_TIMEOUT):
+        with db.transaction(conn, lock_timeout=sync.LOCK_TIMEOUT):
             failed += db.fetch_value(conn, "select crmshift.sync_or_queue(%s, %s)", [mapping, Jsonb(batch)])
         handed[mapping] += len(batch)
     return failed

@@ -654,6 +654,7 @@ CREATE FUNCTION crmshift.drain(most integer DEFAULT 500, only_due boolean DEFAUL
 declare
     r record;
     e crmshift.sync_queue;
+    met integer;
     state text;
     why text;
 begin
@@ -696,8 +697,9 @@ begin
                                             or crmshift.is_transient(q.sqlstate) and coalesce(q.retry_at <= clock_timestamp(), true))
               order by min(q.attempts), m.position, min(q.id) limit greatest(most - settled, 1) loop
         begin
-            conflicts := conflicts + crmshift.settle_row(r.subject, r.key);
-            settled := settled + 1;
+            met := crmshift.settle_row(r.subject, r.key);
+            conflicts := conflicts + coalesce(met, 1);
+            settled := settled + (met is not null)::integer;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text;
             perform crmshift.queue_again(r.ids, state, why);
@@ -2183,8 +2185,8 @@ CREATE FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) RETURNS integ
     LANGUAGE plpgsql
     AS $$
 -- Settle what is queued of one subject, by state, never blindly: the queued writes say which side changed it, and that side is
--- read anew. Where both did, policies decide; what is lost goes to the conflict log. Returns the number of conflicts; raises
--- when the subject cannot be settled yet.
+-- read anew. Where both did, policies decide; what is lost goes to the conflict log. Returns the number of conflicts, or null
+-- where a person has to decide one; raises when the subject cannot be settled yet.
 declare
     q record;
     w record;
@@ -2227,15 +2229,16 @@ begin
     end if;
     if q.apart or q.met_another then
         if crmshift.legacy_row(of_subject, of_key, false) is not null and crmshift.legacy_row(of_subject, of_key, true) is not null then
+            select coalesce(bool_or(m.columns is not null and m.winner is null), false) into undecided
+              from crmshift.merge(of_subject, of_key, q.ids, both_inserted, q.first_side, q.last_side) as m;
             for w in select * from crmshift.merge(of_subject, of_key, q.ids, both_inserted, q.first_side, q.last_side) loop
                 if w.columns is null then
                     merged := w.result;
-                else
+                elsif not undecided or w.winner is null then  -- the rest is settled with what a person has to decide
                     perform crmshift.record_conflict(of_subject, of_key,
                                                      case when both_inserted then 'insert_exists' else 'update_origin_differs' end,
                                                      w.columns, w.policy, w.winner, w.losing);
                     conflicts := conflicts + 1;
-                    undecided := undecided or w.winner is null;
                 end if;
             end loop;
             written := 'legacy';
@@ -2256,7 +2259,7 @@ begin
     end if;
     if undecided then
         update crmshift.sync_queue set reason = 'manual' where id = any (q.ids) and reason <> 'parent';
-        return conflicts;
+        return null;
     end if;
     if merged is not null then
         perform crmshift.write_legacy(of_subject, of_key, merged);
@@ -2270,7 +2273,7 @@ $$;
 
 -- Name: FUNCTION settle_row(of_subject text, of_key jsonb); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) IS 'Settle what is queued of one subject, by its name and key in legacy. Returns the number of conflicts.';
+COMMENT ON FUNCTION crmshift.settle_row(of_subject text, of_key jsonb) IS 'Settle what is queued of one subject, by its name and key in legacy. Returns the number of conflicts, or null where a person has to decide one.';
 
 -- Name: sync_queue; Type: TABLE
 
@@ -2388,7 +2391,8 @@ begin
     insert into crmshift.sync_queue (subject, key, side, op, reason)
     select q.subject, q.key, of_entry.side, 'delete', 'held' from crmshift.sync_queue as q
      where q.subject = of_entry.subject and q.side <> of_entry.side and q.key <> '{}' and q.reason <> 'parent'
-     group by q.subject, q.key having max(q.id) < of_entry.id;
+     group by q.subject, q.key
+    having max(q.id) < of_entry.id and (array_agg(q.op order by q.id))[1] <> 'insert';  -- what it never had it did not take away
     insert into crmshift.conflict_log (subject, key, kind, policy, winner)
     select q.subject, q.key, 'delete_origin_differs', 'last_update_wins', max(q.side) from crmshift.sync_queue as q
      where q.subject = of_entry.subject and q.side <> of_entry.side and q.op <> 'insert' and q.key <> '{}' and q.reason <> 'parent'

@@ -42,6 +42,6 @@ def queue(conn: psycopg.Connection) -> list[tuple[Any, ...]]:
 
 def drain(conn: psycopg.Connection) -> None:
     """Settle the queue, as `crmshift sync drain` does."""
-    from crmshift import validation
+    from crmshift import sync
 
-    validation.drain(conn)
+    sync.drain(conn)

@@ -46,6 +46,7 @@ ProjectFolder = Annotated[
     ),
 ]
 OutputFormat = Annotated[Format, typer.Option("--format", help="text for people, json for machines.")]
+ShowValues = Annotated[bool, typer.Option("--show-values", help="Show values of customers too.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Required where there is no terminal.")]
 
 DEFAULT_PLAN = "lead_centric"

@@ -1,95 +1,252 @@
-"""crmshift sync: the queue of keys whose sync is outstanding."""
+"""crmshift sync: steering the sync, and the queue of writes whose sync is outstanding."""
 
 from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crmshift.cli.options import EXIT_STATUSES, Dsn, Format, OutputFormat, connected
 from crmshift.errors import ExitStatus, Refused
 
+if TYPE_CHECKING:
+    from crmshift.sync import Control, Outstanding
+
 EXAMPLES = """
 [bold]Examples[/bold]\n
 crmshift sync status · what is queued, and why\n
-crmshift sync drain · settle it
+crmshift sync pause --why "vendor loads data" · queue writes instead of syncing them\n
+crmshift sync resume · sync again, and settle what was queued\n
+crmshift sync drain · settle what is queued\n
+crmshift sync drain --follow · and keep doing so\n
+crmshift sync mode appointment queued · sync appointments later, not in the application's transaction
 """
 
-app = typer.Typer(name="sync", help="The sync queue: what is outstanding, and settling it.", no_args_is_help=True)
+app = typer.Typer(name="sync", help="Steer the sync, and settle what is outstanding.", no_args_is_help=True)
+
+Entity = Annotated[
+    str | None,
+    typer.Option("--entity", metavar="NAME", help="Only this entity, as sync status names it.", show_default=False),
+]
+
+
+class Mode(StrEnum):
+    """When the other side is written."""
+
+    IMMEDIATE = "immediate"
+    QUEUED = "queued"
+
+
+class OnError(StrEnum):
+    """What becomes of a write that cannot be synced."""
+
+    QUEUE = "queue"
+    RAISE = "raise"
 
 
 @app.command(epilog=EXAMPLES + EXIT_STATUSES)
 def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
-    """Show what is queued, by mapping and reason. Reads only. Exit 1 where anything is."""
-    from crmshift import db
+    """Show how each entity is synced, and what is queued, why, and what to do. Reads only. Exit 1 where anything is queued or paused."""
+    from crmshift import sync
     from crmshift.cli.output import console, print_json, print_next_steps, table
 
     with connected(dsn, "sync status", read_only=True) as conn:
-        _require_queue(conn)
-        rows = db.fetch_all(
-            conn,
-            """
-            select subject, reason, sqlstate, constraint_name, count(*), min(at)
-              from crmshift.sync_queue group by 1, 2, 3, 4 order by 5 desc, 1
-            """,
-        )
-    status = ExitStatus.NO if rows else ExitStatus.OK
-    next_steps = ["crmshift sync drain"] if rows else []
+        sync.require_installed(conn)
+        controls, queue = sync.controls(conn), sync.outstanding(conn)
+    paused = [c for c in controls if c.paused]
+    answer = ExitStatus.NO if queue or paused else ExitStatus.OK
+    next_steps = _next_steps(paused, queue)
     if format is Format.JSON:
-        names = ("mapping", "reason", "sqlstate", "constraint", "keys", "oldest")
-        print_json("sync status", status, {"queue": [dict(zip(names, row, strict=True)) for row in rows]}, next_steps)
-    elif rows:
-        listed = table("mapping", "reason", "SQLSTATE", "constraint", ">keys", "oldest", "passes by itself")
-        for mapping, reason, state, constraint, n, oldest in rows:
-            transient = (state or "")[:2] in ("40", "53", "55")
+        data = {"entities": [asdict(c) for c in controls], "queue": [asdict(g) for g in queue]}
+        print_json("sync status", answer, data, next_steps)
+        raise typer.Exit(answer)
+    out = console()
+    steering = table("entity", "writes are", "a failure is", "changed by", "why")
+    for c in controls:
+        how = "[yellow]queued: paused[/yellow]" if c.paused else "queued" if c.mode == Mode.QUEUED else "synced at once"
+        when = f"{c.changed_by}, {c.changed_at:%Y-%m-%d %H:%M:%S}" if c.changed_at else ""
+        steering.add_row(c.entity, how, "raised" if c.on_error == OnError.RAISE else "queued", when, c.why or "")
+    out.print(steering)
+    if queue:
+        listed = table("row of", "written on", "because", ">rows", "oldest", ">tries", "what to do")
+        for g in queue:
             listed.add_row(
-                mapping,
-                reason,
-                state or "",
-                constraint or "",
-                f"{n:,}",
-                f"{oldest:%Y-%m-%d %H:%M:%S}",
-                "yes: drain" if transient else "no: mend the cause, then drain",
+                g.subject,
+                g.side,
+                _because(g),
+                f"{g.rows:,}",
+                f"{g.oldest:%Y-%m-%d %H:%M:%S}",
+                f"{g.attempts:,}",
+                _remedy(g, bool(paused)),
             )
-        console().print(listed)
-        print_next_steps(next_steps)
+        out.print(listed)
     else:
-        console().print("[green]The sync queue is empty.[/green]")
-    raise typer.Exit(status)
+        out.print("[green]The sync queue is empty.[/green]")
+    print_next_steps(next_steps)
+    raise typer.Exit(answer)
 
 
 @app.command(epilog=EXAMPLES + EXIT_STATUSES)
-def drain(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
-    """Settle what is queued, from the current state of either side. Exit 1 where keys remain.
+def pause(
+    dsn: Dsn = None,
+    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="For whoever looks at sync status.")] = None,
+    entity: Entity = None,
+    patience: Annotated[
+        float, typer.Option("--patience", metavar="SECONDS", min=0, help="How long to wait for transactions under way.")
+    ] = 10.0,
+    format: OutputFormat = Format.TEXT,
+) -> None:
+    """Queue writes from the next statement on instead of syncing them. Locks no table; applications go on.
 
-    Where both sides wrote one row while they could not agree, the later write stands and the other goes to crmshift.conflict_log.
+    Returns when the transactions that were under way have ended, or exits with 5 and names them: until then
+    they may still be synced.
     """
-    from crmshift import db, validation
+    from crmshift import sync
     from crmshift.cli.output import console, print_json, print_next_steps
 
-    with connected(dsn, "sync drain") as conn:
-        _require_queue(conn)
-        with db.single_driver(conn):
-            settled, failed, conflicts = validation.drain(conn)
-        remaining = db.fetch_value(conn, "select count(*) from crmshift.sync_queue")
-    status = ExitStatus.NO if remaining else ExitStatus.OK
-    query = "select subject, key, sqlstate, constraint_name, column_name from crmshift.sync_queue"
-    next_steps = [f'psql -c "{query}"', "crmshift sync status"] if remaining else []
+    with connected(dsn, "sync pause") as conn:
+        sync.require_installed(conn)
+        left = sync.pause(conn, why, entity, patience)
+    answer = ExitStatus.STOPPED if left else ExitStatus.OK
+    next_steps = ["crmshift sync status", "crmshift sync resume"]
     if format is Format.JSON:
-        print_json(
-            "sync drain",
-            status,
-            {"settled": settled, "failed": failed, "conflicts": conflicts, "remaining": remaining},
-            next_steps,
-        )
+        print_json("sync pause", answer, {"paused": entity or "all", "under_way": left}, next_steps)
     else:
-        console().print(f"Settled {settled:,}, conflicts {conflicts:,}, still queued {remaining:,}.")
+        console().print(left or f"Paused{f': {entity}' if entity else ''}. Writes are queued from now on.")
         print_next_steps(next_steps)
-    raise typer.Exit(status)
+    raise typer.Exit(answer)
 
 
-def _require_queue(conn: object) -> None:
-    from typing import cast
+@app.command(epilog=EXAMPLES + EXIT_STATUSES)
+def resume(
+    dsn: Dsn = None,
+    entity: Entity = None,
+    no_drain: Annotated[bool, typer.Option("--no-drain", help="Leave the queue as it is.")] = False,
+    format: OutputFormat = Format.TEXT,
+) -> None:
+    """Sync writes again, and settle what was queued meanwhile. Exit 1 where rows remain queued."""
+    from crmshift import sync
 
-    from crmshift.db import Connection, fetch_value
+    with connected(dsn, "sync resume") as conn:
+        sync.require_installed(conn)
+        sync.resume(conn, entity)
+    if not no_drain and entity is None:
+        drain(dsn, format=format)
 
-    if fetch_value(cast(Connection, conn), "select to_regclass('crmshift.sync_queue')") is None:
-        raise Refused("crmshift is not installed in this database.", hint="Run: crmshift apply --to sync-layer")
+
+@app.command(epilog=EXAMPLES + EXIT_STATUSES)
+def mode(
+    entity: Annotated[str, typer.Argument(metavar="ENTITY", help="As sync status names it.")],
+    to: Annotated[Mode, typer.Argument(metavar="immediate|queued")],
+    dsn: Dsn = None,
+) -> None:
+    """Say when writes of an entity are synced: in the application's transaction, or later by a drain."""
+    from crmshift import sync
+    from crmshift.cli.output import print_next_steps
+
+    with connected(dsn, "sync mode") as conn:
+        sync.require_installed(conn)
+        sync.set_mode(conn, entity, to)
+    print_next_steps(["crmshift sync drain --follow"] if to is Mode.QUEUED else ["crmshift sync drain"])
+
+
+@app.command("on-error", epilog=EXAMPLES + EXIT_STATUSES)
+def on_error(
+    entity: Annotated[str, typer.Argument(metavar="ENTITY", help="As sync status names it.")],
+    what: Annotated[OnError, typer.Argument(metavar="queue|raise")],
+    dsn: Dsn = None,
+) -> None:
+    """Say what becomes of a write of an entity that cannot be synced: it succeeds and is queued, or it fails."""
+    from crmshift import sync
+
+    with connected(dsn, "sync on-error") as conn:
+        sync.require_installed(conn)
+        sync.set_on_error(conn, entity, what)
+
+
+@app.command(epilog=EXAMPLES + EXIT_STATUSES)
+def drain(
+    dsn: Dsn = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep settling what is due, until stopped; leave the rest to a person.")
+    ] = False,
+    every: Annotated[
+        float,
+        typer.Option("--every", metavar="SECONDS", min=0.1, help="With --follow: between two looks at the queue."),
+    ] = 2.0,
+    format: OutputFormat = Format.TEXT,
+) -> None:
+    """Settle what is queued, by the current state of both sides and never by replaying. Exit 1 where rows remain.
+
+    Where both sides wrote one row while they could not agree, its policy decides, and what is lost goes to the conflict log.
+    """
+    from crmshift import db, sync
+    from crmshift.backfill import StopSignal
+    from crmshift.cli.output import console, error_console, print_json, print_next_steps
+
+    with connected(dsn, "sync drain") as conn:
+        sync.require_installed(conn)
+        if follow:
+            with StopSignal().listening(lambda text: print(text, file=sys.stderr)) as stop:
+                sync.follow(
+                    conn,
+                    lambda: stop.raised,
+                    lambda d: error_console().print(
+                        f"settled {d.settled:,}, still queued {d.failed:,}, conflicts {d.conflicts:,}"
+                    ),
+                    every,
+                )
+            raise typer.Exit(ExitStatus.OK)
+        if sync.is_paused(conn):
+            raise Refused(
+                "The sync is paused: what is drained now would be queued again.", hint="Run: crmshift sync resume"
+            )
+        with db.single_driver(conn):
+            done = sync.drain(conn)
+        queue = sync.outstanding(conn)
+    remaining = sum(g.rows for g in queue)
+    answer = ExitStatus.NO if remaining else ExitStatus.OK
+    next_steps = ["crmshift sync status"] if remaining else ["crmshift conflicts list"] if done.conflicts else []
+    if format is Format.JSON:
+        print_json("sync drain", answer, {**asdict(done), "remaining": remaining}, next_steps)
+    else:
+        console().print(f"Settled {done.settled:,}, conflicts {done.conflicts:,}, still queued {remaining:,}.")
+        print_next_steps(next_steps)
+    raise typer.Exit(answer)
+
+
+def _because(group: Outstanding) -> str:
+    named = " ".join(x for x in (group.sqlstate, group.constraint or group.column, group.table) if x)
+    return f"{group.reason}: {named}" if named else group.reason
+
+
+def _remedy(group: Outstanding, paused: bool) -> str:
+    if group.reason == "manual":
+        return "decide: crmshift conflicts list"
+    if group.reason == "not_converged":
+        return "two triggers rewrite each other: change one, then drain"
+    if group.reason in ("paused", "held", "parent") and not group.attempts:
+        return "crmshift sync resume" if paused else "crmshift sync drain"
+    if group.transient:
+        return (
+            f"passes by itself: drain, due {group.retry_at:%H:%M:%S}" if group.retry_at else "passes by itself: drain"
+        )
+    return "mend the cause, then drain"
+
+
+def _next_steps(paused: list[Control], queue: tuple[Outstanding, ...]) -> list[str]:
+    steps = (
+        ["crmshift sync resume"]
+        if paused
+        else ["crmshift sync drain"]
+        if any(g.reason != "manual" for g in queue)
+        else []
+    )
+    if any(g.reason == "manual" for g in queue):
+        steps.append("crmshift conflicts list --open")
+    if any(not g.transient and g.reason == "failed" for g in queue):
+        steps.append('psql -c "select subject, key, sqlstate, constraint_name, column_name from crmshift.sync_queue"')
+    return steps
