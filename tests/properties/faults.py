@@ -77,10 +77,27 @@ def normalising(table: str, column: str, function: str) -> Fault:
     return triggered(table, f"{function}s_{column}", "insert or update", body)
 
 
+def deferring(table: str, column: str) -> Fault:
+    """Values marked `$B` are not taken, which shows at COMMIT."""
+    name, function = f"defers_{column}", f"{table}_defers_{column}"
+    return Fault(
+        f"{table}.{name}",
+        table,
+        (
+            f"create function {function}() returns trigger language plpgsql as $$ begin"
+            f" if new.{column} like '%!' then raise exception 'not at last'; end if; return null; end $$",
+            f"create constraint trigger {name} after insert or update on {table} deferrable initially deferred"
+            f" for each row execute function {function}()",
+        ),
+        (f"drop function {function}() cascade",),
+    )
+
+
 _tables = st.sampled_from(sorted(_TEXTS))
 _columns = st.sampled_from([(table, column) for table, columns in _TEXTS.items() for column in columns])
 
 refusals = _columns.map(lambda drawn: refused(*drawn))
+deferrals = _columns.map(lambda drawn: deferring(*drawn))
 freezes = _tables.map(frozen)
 raises = st.builds(raising, _tables, st.sampled_from(["insert", "update", "delete"]))
 # What a cascade writes must not be suppressed: that breaks the foreign key, with or without crmshift.

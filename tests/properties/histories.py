@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from tests.properties import faults, promises, writes
 from tests.properties.faults import Fault
+from tests.properties.model import side_written
 from tests.properties.open_bugs import is_known
 from tests.properties.stage import SESSIONS, Stage
 from tests.properties.writes import Statement
@@ -31,6 +32,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.over = False
+        self.sides: dict[str, set[str]] = {session: set() for session in SESSIONS}  # written in the open transaction
         self.controlled = False
         self.habits = dict.fromkeys(SESSIONS, "autocommit")
         self.stage.begin()
@@ -76,6 +78,7 @@ class Histories(RuleBasedStateMachine):
     def kill(self, session: str) -> None:
         if self.stage.in_transaction(session):
             self.stage.kill(session)
+            self.sides[session].clear()
             self.check()
 
     @rule(session=sessions, statement=writes.hold)
@@ -91,6 +94,11 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.stage.calm)
     @rule(fault=faults.refusals)
     def refuse(self, fault: Fault) -> None:
+        self.break_(fault)
+
+    @precondition(lambda self: self.stage.calm)
+    @rule(fault=faults.deferrals)
+    def defer(self, fault: Fault) -> None:
         self.break_(fault)
 
     @precondition(lambda self: self.stage.calm)
@@ -120,7 +128,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def drain(self) -> None:
-        with contextlib.suppress(LockNotAvailable):  # H3 is open: it waits for a row of the queue that an application holds
+        with contextlib.suppress(
+            LockNotAvailable
+        ):  # H3 is open: it waits for a row of the queue that an application holds
             self.stage.dba_execute("select * from crmshift.drain()")
         self.check()
 
@@ -152,14 +162,17 @@ class Histories(RuleBasedStateMachine):
         """Executes a statement as an application does: after an error back to where it can go on."""
         if self.over:
             return
+        if isinstance(statement, Statement) and (side := side_written(statement.text)):
+            self.sides[session].add(side)
         error = self.stage.execute(session, statement)
         if error is not None:
-            self.promise(lambda stage: promises.isolation(stage, error, self.habits[session]))
+            self.promise(lambda stage: promises.isolation(stage, error, self.habits[session], self.sides[session]))
         if self.stage.status(session) is TransactionStatus.INERROR:
             saved = self.stage.savepoints[session]
             self.stage.execute(session, f"rollback to savepoint {saved[-1]}" if saved else "rollback")
         if not self.stage.in_transaction(session):
             self.stage.savepoints[session].clear()
+            self.sides[session].clear()
             self.check()
 
     def check(self) -> None:
@@ -190,9 +203,9 @@ class Histories(RuleBasedStateMachine):
             self.promise(kept)
 
 
-def _writing(name: str, statements: writes.Statements):  # type: ignore[no-untyped-def]
+def _writing(name: str, statements: writes.Statements) -> Callable[..., None]:
     def write(self: Histories, session: str, statement: Statement) -> None:
-        if name == "truncate" and self.habits[session] != "autocommit":
+        if name == "truncate_tables" and self.habits[session] != "autocommit":
             return  # H4 is open
         self.write(session, statement)
 
@@ -200,8 +213,5 @@ def _writing(name: str, statements: writes.Statements):  # type: ignore[no-untyp
     return rule(session=sessions, statement=statements)(write)
 
 
-for _name, _statements in vars(writes).items():
-    if isinstance(_statements, st.SearchStrategy) and _name.split("_")[0] in (
-        "insert", "update", "delete", "move", "rekey", "write", "truncate", "demote"
-    ):
-        setattr(Histories, _name, _writing(_name, _statements))
+for _name, _statements in writes.WRITES.items():
+    setattr(Histories, _name, _writing(_name, _statements))

@@ -7,6 +7,7 @@ archive; and so must a write that one of the other side followed which had not s
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,9 +58,15 @@ def lost(stage: Stage) -> list[str]:
                     continue  # no lead, no fact
                 if subject in rows and UNKNOWN in rows[subject].values():
                     continue
-                found.append(f"{subject} {column}: {_shown(last.became)} was written last, on {last.side}, and {side} has {_shown(value)}")
-        for event, following in zip(events, events[1:], strict=False):
-            unseen = event.side != following.side and UNKNOWN not in (event.became, following.was) and not _same(event.became, following.was)
+                found.append(
+                    f"{subject} {column}: {_shown(last.became)} was written last, on {last.side}, and {side} has {_shown(value)}"
+                )
+        for event, following in itertools.pairwise(events):
+            unseen = (
+                event.side != following.side
+                and UNKNOWN not in (event.became, following.was)
+                and not _same(event.became, following.was)
+            )
             if unseen and isinstance(event.became, str) and event.became and not _is_told(event.became, subject, told):
                 if any(_same(rows.get(subject, {}).get(column, ABSENT), event.became) for rows in present.values()):
                     continue
@@ -80,14 +87,18 @@ def _events(stage: Stage) -> dict[tuple[Subject, str], list[Event]]:
         for subject in {**before, **after}:
             old, new = before.get(subject, {}), after.get(subject, {})
             for column in {**old, **new}:
-                event = Event(side, old.get(column, ABSENT), new.get(column, ABSENT))
-                if table == "leads" and (ABSENT in (event.was, event.became) or UNKNOWN in (event.was, event.became)):
-                    if event.was is not ABSENT and event.was is event.became or (event.was is UNKNOWN and event.became is ABSENT):
-                        continue  # a second lead stays one, or goes
-                    event = Event(side, UNKNOWN, UNKNOWN)  # another one may be primary now
-                if event.was != event.became or event.was is UNKNOWN:
+                event = _event(table, side, old.get(column, ABSENT), new.get(column, ABSENT))
+                if event is not None:
                     events[subject, column].append(event)
     return events
+
+
+def _event(table: str, side: str, was: object, became: object) -> Event | None:
+    if table == "leads" and {was, became} & {ABSENT, UNKNOWN}:
+        if was is UNKNOWN and became in (ABSENT, UNKNOWN):
+            return None  # a second lead goes, or stays one
+        return Event(side, UNKNOWN, UNKNOWN)  # from now on another lead may be the primary one
+    return Event(side, was, became) if was != became else None
 
 
 def _subjects(table: str, row: Row | None) -> Iterator[tuple[Subject, Row]]:

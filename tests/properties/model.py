@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.templates import FIELD, FIELD_OF_OTHER_WORKSPACE, OTHER_FIELD, OTHER_WORKSPACE, WORKSPACE
 
 WORKSPACES = (WORKSPACE, OTHER_WORKSPACE)
@@ -36,6 +38,15 @@ FACTS = {  # contacts: the primary lead
     "lead_status": "disposition",
     "appointment_status": "appointment_status",
 }
+
+
+_WRITTEN = re.compile(rf"\b({'|'.join((*LEGACY, *TARGET))})\b")
+
+
+def side_written(statement: str) -> str | None:
+    """The side of the table that a statement names first."""
+    named = _WRITTEN.search(statement)
+    return named and side_of(named[1])
 
 
 def side_of(table: str) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 from tests.properties import losses
+from tests.properties.model import LEGACY, TARGET, side_of
 from tests.properties.stage import SESSIONS, Stage
 from tests.support.agreement import assert_agreement, queue
 
 
 class Broken(AssertionError):
-    """A promise was broken. Prints the history that did it."""
+    """A promise was broken. Prints what it was, and the history that did it, as a script."""
 
     def __init__(self, what: object, stage: Stage) -> None:
         self.what = str(what)
-        super().__init__(f"{what}\n\n{stage.script}")
+        said = "".join(f"-- {line}\n" for line in self.what.splitlines())
+        super().__init__(f"-- a promise was broken\n{said}\n{stage.script}")
 
 
 class NotInAgreement(Broken): ...
@@ -42,17 +46,26 @@ def agreement(stage: Stage) -> None:
         pass  # a TRUNCATE is under way: nobody can look
 
 
-def isolation(stage: Stage, error: psycopg.Error, isolation_level: str) -> None:
+def isolation(stage: Stage, error: psycopg.Error, isolation_level: str, sides: set[str]) -> None:
     """What an application met is of its own making.
 
-    Statements are not compared with a database without crmshift: what the context of an error names is enough. It names
-    the trigger function when the error came out of the sync. Besides, an error is the application's only if it is one of
-    these, and the constraint it speaks of is of the side that was written.
+    No database without crmshift is asked what would have happened there: the error tells by itself. Its context names the
+    sync's functions where it came out of them. Besides it must be one of those below, and the table or the trigger that it
+    speaks of must be of a side that this transaction has written.
     """
-    if (error.sqlstate == "40001") and isolation_level == "serializable":
-        return  # also what the sync reads and writes counts, and PostgreSQL may tell it anywhere
-    if "crmshift" in (error.diag.context or "") or error.sqlstate not in OWN_ERRORS:
+    if error.sqlstate == "40001" and isolation_level == "serializable":
+        return  # what the sync reads and writes counts too, and PostgreSQL may tell it anywhere
+    context = error.diag.context or ""
+    table = error.diag.table_name or _table_of_trigger(context)
+    foreign = table is not None and side_of(table) not in sides
+    if "crmshift" in context or error.sqlstate not in OWN_ERRORS or foreign:
         raise StatementFailed(f"{error.sqlstate} {error}\n{error.diag.context}", stage)
+
+
+def _table_of_trigger(context: str) -> str | None:
+    """The table whose trigger raised: the functions of faults.py are named after it."""
+    function = re.match(r"PL/pgSQL function (\w+)\(\)", context)
+    return next((t for t in (*LEGACY, *TARGET) if function and function[1].startswith(f"{t}_")), None)
 
 
 OWN_ERRORS = {
@@ -72,7 +85,9 @@ def settings(stage: Stage) -> None:
     for session in SESSIONS:
         left = stage.settings_left(session)
         if left or stage.lock_timeout(session) != "20ms":
-            raise SettingLeft(f"session {session} is left with {left}, lock_timeout {stage.lock_timeout(session)}", stage)
+            raise SettingLeft(
+                f"session {session} is left with {left}, lock_timeout {stage.lock_timeout(session)}", stage
+            )
 
 
 def settled(stage: Stage) -> None:
@@ -83,13 +98,16 @@ def settled(stage: Stage) -> None:
         stage.dba_execute("select * from crmshift.drain()")
     agreement(stage)
     if now:
-        why = stage.dba.execute("select subject, key, side, op, reason, sqlstate, message, attempts from crmshift.sync_queue order by id").fetchall()
+        why = stage.dba.execute(
+            "select subject, key, side, op, reason, sqlstate, message, attempts from crmshift.sync_queue order by id"
+        ).fetchall()
         raise NotSettled("drain leaves in the queue:\n" + "\n".join(map(str, why)), stage)
-
 
 
 def nothing_lost(stage: Stage) -> None:
     """Every value that was written last is there, on both sides, or it is told who lost."""
     if found := losses.lost(stage):
-        log = stage.dba.execute("select subject, key, kind, columns, winner, losing from crmshift.conflict_log").fetchall()
+        log = stage.dba.execute(
+            "select subject, key, kind, columns, winner, losing from crmshift.conflict_log"
+        ).fetchall()
         raise Lost("\n".join([*found, "the conflict log:", *map(str, log)]), stage)

@@ -19,7 +19,10 @@ DBA = "DBA"
 LOCK_TIMEOUT = "20ms"
 """Sessions take turns in one thread, so whoever waits for a lock waits in vain: short, for the applications and for the sync."""
 
-_DATA = [*(f"public.{table}" for table in (*LEGACY, *TARGET)), *(f"crmshift.{table}" for table in ("sync_queue", "sync_control", "conflict_log", "archive"))]
+_DATA = [
+    *(f"public.{table}" for table in (*LEGACY, *TARGET)),
+    *(f"crmshift.{table}" for table in ("sync_queue", "sync_control", "conflict_log", "archive")),
+]
 
 # Every row that is written leaves a line, and who wrote it: the application, or the sync on its behalf. A cascade of the
 # application's statement is the application's.
@@ -58,7 +61,9 @@ class Stage:
     def __enter__(self) -> Stage:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for connection in (*self._sessions.values(), self.dba):
             connection.close()
 
@@ -125,7 +130,9 @@ class Stage:
     def kill(self, session: str) -> None:
         """Ends a session from outside; it comes back with its next statement."""
         connection = self._sessions[session]
-        self.dba_execute(f"select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{session}' and datname = current_database()")
+        self.dba_execute(
+            f"select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{session}' and datname = current_database()"
+        )
         connection.close()
         self._sessions[session] = self._connect(session)
         self.savepoints[session].clear()
@@ -159,7 +166,9 @@ class Stage:
             return f"V{next(self.marks)}{'!' if match[0] == '$B' else ''}"
 
         pattern = r"\$[TB]"
-        return Statement(re.sub(pattern, mark, statement.text), statement.data and re.sub(pattern, mark, statement.data))
+        return Statement(
+            re.sub(pattern, mark, statement.text), statement.data and re.sub(pattern, mark, statement.data)
+        )
 
     def _undo(self, fault: Fault) -> None:
         for text in fault.drop:
@@ -170,9 +179,15 @@ class Stage:
         self.dba.execute(_AUDIT)
         self.dba.execute(f"set lock_timeout = '{LOCK_TIMEOUT}'".encode())
         for table in (*LEGACY, *TARGET):
-            self.dba.execute(f"create trigger zz_note after insert or update or delete on {table} for each row execute function history.note()".encode())
-            self.dba.execute(f"create trigger zz_note_truncate before truncate on {table} execute function history.note_truncate()".encode())
-        for (function,) in self.dba.execute("select oid::regprocedure::text from pg_proc where proname like 'tg\\_%' and pronamespace = 'crmshift'::regnamespace").fetchall():
+            self.dba.execute(
+                f"create trigger zz_note after insert or update or delete on {table} for each row execute function history.note()".encode()
+            )
+            self.dba.execute(
+                f"create trigger zz_note_truncate before truncate on {table} execute function history.note_truncate()".encode()
+            )
+        for (function,) in self.dba.execute(
+            "select oid::regprocedure::text from pg_proc where proname like 'tg\\_%' and pronamespace = 'crmshift'::regnamespace"
+        ).fetchall():
             self.dba.execute(f"alter function {function} set lock_timeout = '{LOCK_TIMEOUT}'".encode())
         found = self.dba.execute(
             "select distinct m[1] from pg_proc, regexp_matches(prosrc, $$_(?:config|setting)\\('(crmshift\\.\\w+)'$$, 'g') as m"

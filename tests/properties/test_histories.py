@@ -1,28 +1,84 @@
+"""Histories of many sessions, as many as there is time for: `make histories`, or CRMSHIFT_HISTORIES for the number."""
+
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import psycopg
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties.histories import Histories
+from tests.properties.promises import NotInAgreement
+from tests.properties.script import read, replay
 from tests.properties.stage import Stage
+from tests.properties.writes import Statement
+from tests.support.agreement import assert_agreement
+from tests.support.templates import ADA, BEN, WORKSPACE
+
+NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "300"))
+PLAYED = settings(
+    max_examples=NUMBER,
+    stateful_step_count=20,
+    deadline=None,
+    print_blob=True,  # what reproduces a failure that was found elsewhere
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),  # they time what a server does
+)
+
+Make = Callable[[str], str]
 
 
-def test_whatever_applications_do_crmshift_keeps_its_promises(make_database: Callable[[str], str]) -> None:
-    if os.environ.get("ONE"):
-        import hypothesis.internal.conjecture.engine as e
+@pytest.fixture
+def stage(make_database: Make) -> Iterator[Stage]:
+    with Stage(make_database("parallel")) as made:
+        yield made
 
-        e.MAX_SHRINKING_SECONDS = 75
-    with Stage(make_database("parallel")) as stage:
-        played = settings(
-            max_examples=int(os.environ.get("CRMSHIFT_HISTORIES", "100")),
-            stateful_step_count=20,
-            deadline=None,
-            print_blob=True,
-            phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-            report_multiple_bugs=not os.environ.get('ONE'),
-            suppress_health_check=list(HealthCheck),
-        )
-        run_state_machine_as_test(type("Histories", (Histories,), {"stage": stage}), settings=played)
+
+def on(stage: Stage) -> type[Histories]:
+    return type("Histories", (Histories,), {"stage": stage})
+
+
+@pytest.mark.slow
+def test_whatever_applications_do_crmshift_keeps_its_promises(stage: Stage) -> None:
+    run_state_machine_as_test(on(stage), settings=PLAYED)
+
+
+def test_a_broken_promise_prints_a_script_that_breaks_it_again(stage: Stage, make_database: Make) -> None:
+    history = on(stage)()
+    history.settle_habits({"A": "autocommit", "B": "read committed", "C": "autocommit"})
+    history.write("A", Statement(f"update contacts set city = '$T' where id = '{ADA}'"))
+    history.write("B", Statement("copy contacts (workspace_id, city) from stdin", f"{WORKSPACE}\t$T\n"))
+    history.commit("B")
+    stage.dba_execute("set session_replication_role = replica")  # somebody writes behind the triggers
+    stage.dba_execute(f"update customers set city = 'Rom' where cst_id = '{BEN}'")
+    with pytest.raises(NotInAgreement) as broken:
+        history.check()
+    dsn = make_database("parallel")
+    replay(str(broken.value), dsn)
+    with psycopg.connect(dsn) as conn:
+        assert conn.execute("select city from contacts where city like 'V%' order by 1").fetchall() == [
+            ("V1",),
+            ("V2",),
+        ]
+        with pytest.raises(AssertionError, match=rf"(?s)^2 rows disagree.*customers .*{BEN}.* differs city"):
+            assert_agreement(conn)
+
+
+def test_a_script_holds_every_session_and_what_it_met(stage: Stage) -> None:
+    stage.execute("A", "begin")
+    stage.execute("A", f"update contacts set city = '$T'\n where id = '{ADA}'")
+    stage.execute("B", f"update customers set city = '$T' where cst_id = '{ADA}'")
+    stage.execute("A", "commit")
+    stage.execute("B", Statement("copy contacts (workspace_id, city) from stdin", f"{WORKSPACE}\t$T\n"))
+    script = str(stage.script)
+    assert "--   ERROR 55P03" in script
+    assert list(read(script)) == [
+        ("A", "begin", None),
+        ("A", f"update contacts set city = 'V1'\n where id = '{ADA}'", None),
+        ("B", f"update customers set city = 'V2' where cst_id = '{ADA}'", None),
+        ("A", "commit", None),
+        ("B", "copy contacts (workspace_id, city) from stdin", f"{WORKSPACE}\tV3\n"),
+    ]

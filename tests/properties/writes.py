@@ -36,7 +36,9 @@ Statements = st.SearchStrategy[Statement]
 
 texts = st.sampled_from(["'$T'", "'$T'", "'$T'", "'$B'", "null", "''"])
 times = st.sampled_from(["now()", "clock_timestamp()", "null", "'2020-01-01Z'", "'2030-01-01Z'", "'infinity'"])
-people = st.sampled_from([f"'{p}'" for p in (*PEOPLE[:1] * 4, *PEOPLE[1:4], *PEOPLE)])  # mostly the same, so that writes meet
+people = st.sampled_from(
+    [f"'{p}'" for p in (*PEOPLE[:1] * 4, *PEOPLE[1:4], *PEOPLE)]
+)  # mostly the same, so that writes meet
 workspaces = st.sampled_from([f"'{w}'" for w in WORKSPACES])
 fields = st.sampled_from([f"'{f}'" for f in FIELDS])
 leads = st.sampled_from([f"'{e}'" for e in LEADS])
@@ -51,7 +53,9 @@ def filled(template: str, **parts: st.SearchStrategy[object]) -> Statements:
     return st.fixed_dictionaries(parts).map(lambda drawn: Statement(template.format(**drawn)))
 
 
-def some(columns: dict[str, st.SearchStrategy[str]], least: int = 1, most: int = 3) -> st.SearchStrategy[dict[str, str]]:
+def some(
+    columns: dict[str, st.SearchStrategy[str]], least: int = 1, most: int = 3
+) -> st.SearchStrategy[dict[str, str]]:
     """Values for some of these columns."""
     names = st.lists(st.sampled_from(sorted(columns)), min_size=least, max_size=most, unique=True)
     return names.flatmap(lambda chosen: st.fixed_dictionaries({name: columns[name] for name in chosen}))
@@ -74,7 +78,9 @@ def insert(
     columns: dict[str, st.SearchStrategy[str]],
 ) -> Statement:
     """One or two new rows by INSERT, upsert, MERGE or COPY. `keys` name the row, `given` must have a value."""
-    rows = draw(st.lists(st.fixed_dictionaries(keys), min_size=1, max_size=2, unique_by=lambda row: tuple(row[k] for k in keys)))
+    rows = draw(
+        st.lists(st.fixed_dictionaries(keys), min_size=1, max_size=2, unique_by=lambda row: tuple(row[k] for k in keys))
+    )
     chosen = draw(st.lists(st.sampled_from(sorted(columns)), min_size=1, max_size=3, unique=True))
     drawn = {**given, **{name: columns[name] for name in chosen}}
     names = [*keys, *drawn]
@@ -134,7 +140,11 @@ _contact_clocks = {"created_at": times, "updated_at": times}
 insert_contacts = insert("contacts", {"id": people}, {"workspace_id": workspaces}, {**_contact, **_contact_clocks})
 update_contacts = st.one_of(
     filled("update contacts set {set} where id in ({of})", set=assignments(_contact), of=one_or_two(people)),
-    filled("update contacts set {set}, updated_at = clock_timestamp() where id = {of}", set=assignments(_contact), of=people),
+    filled(
+        "update contacts set {set}, updated_at = clock_timestamp() where id = {of}",
+        set=assignments(_contact),
+        of=people,
+    ),
     filled("update contacts set {set} where workspace_id = {of}", set=assignments(_contact), of=workspaces),
     filled("update contacts set {set} where lead_status is not null", set=assignments(_contact)),
 )
@@ -149,10 +159,22 @@ delete_contacts = filled("delete from contacts where id in ({of})", of=one_or_tw
 
 _field = {"value": texts, "created_at": times}
 insert_contact_fields = insert("contact_custom_fields", {"contact_id": people, "field_id": fields}, {}, _field)
-update_contact_fields = filled("update contact_custom_fields set {set} where contact_id = {of}", set=assignments(_field), of=people)
+update_contact_fields = filled(
+    "update contact_custom_fields set {set} where contact_id = {of}", set=assignments(_field), of=people
+)
 rekey_contact_fields = st.one_of(
-    filled("update contact_custom_fields set field_id = {to} where field_id = {of} and contact_id = {person}", to=fields, of=fields, person=people),
-    filled("update contact_custom_fields set contact_id = {to} where contact_id = {of} and field_id = {field}", to=people, of=people, field=fields),
+    filled(
+        "update contact_custom_fields set field_id = {to} where field_id = {of} and contact_id = {person}",
+        to=fields,
+        of=fields,
+        person=people,
+    ),
+    filled(
+        "update contact_custom_fields set contact_id = {to} where contact_id = {of} and field_id = {field}",
+        to=people,
+        of=people,
+        field=fields,
+    ),
 )
 delete_contact_fields = filled("delete from contact_custom_fields where contact_id in ({of})", of=one_or_two(people))
 
@@ -167,15 +189,26 @@ insert_appointments = st.one_of(
     ),
 )  # fmt: skip
 update_appointments = st.one_of(
-    filled("update appointments set {set} where id in ({of})", set=assignments(_appointment), of=one_or_two(any_appointment)),
+    filled(
+        "update appointments set {set} where id in ({of})",
+        set=assignments(_appointment),
+        of=one_or_two(any_appointment),
+    ),
     filled("update appointments set {set} where contact_id = {of}", set=assignments(_appointment), of=people),
 )
 move_appointments = st.one_of(
     filled("update appointments set contact_id = {to} where contact_id = {of}", to=people, of=people),
-    filled("update appointments set contact_id = {to}, status = {status} where id = {of}", to=people, status=texts, of=any_appointment),
+    filled(
+        "update appointments set contact_id = {to}, status = {status} where id = {of}",
+        to=people,
+        status=texts,
+        of=any_appointment,
+    ),
 )
 rekey_appointments = filled(
-    "update appointments set id = {to} where id = {of}" + _NOT_THERE.format("to"), to=legacy_appointments, of=legacy_appointments
+    "update appointments set id = {to} where id = {of}" + _NOT_THERE.format("to"),
+    to=legacy_appointments,
+    of=legacy_appointments,
 )
 delete_appointments = st.one_of(
     filled("delete from appointments where id in ({of})", of=one_or_two(any_appointment)),
@@ -187,20 +220,30 @@ delete_appointments = st.one_of(
 _customer = dict.fromkeys(("city", "email", "zip", "address2"), texts)
 _customer_clocks = {"dateadded": times, "lastchanged": times}
 
-insert_customers = insert("customers", {"cst_id": people}, {"workspace_id": workspaces}, {**_customer, **_customer_clocks})
+insert_customers = insert(
+    "customers", {"cst_id": people}, {"workspace_id": workspaces}, {**_customer, **_customer_clocks}
+)
 update_customers = st.one_of(
     filled("update customers set {set} where cst_id in ({of})", set=assignments(_customer), of=one_or_two(people)),
-    filled("update customers set {set}, lastchanged = clock_timestamp() where cst_id = {of}", set=assignments(_customer), of=people),
+    filled(
+        "update customers set {set}, lastchanged = clock_timestamp() where cst_id = {of}",
+        set=assignments(_customer),
+        of=people,
+    ),
     filled("update customers set {set} where workspace_id = {of}", set=assignments(_customer), of=workspaces),
 )
 update_customer_clocks = filled(
     "update customers set {set} where cst_id in ({of})", set=assignments(_customer_clocks), of=one_or_two(people)
 )
-move_customers = filled("update customers set workspace_id = {to} where cst_id in ({of})", to=workspaces, of=one_or_two(people))
+move_customers = filled(
+    "update customers set workspace_id = {to} where cst_id in ({of})", to=workspaces, of=one_or_two(people)
+)
 rekey_customers = filled("update customers set cst_id = {to} where cst_id = {of}", to=people, of=people)
 delete_customers = st.one_of(
     filled("delete from customers where cst_id in ({of})", of=one_or_two(people)),
-    filled("with l as (delete from leads where customer_id = {of}) delete from customers where cst_id = {of}", of=people),
+    filled(
+        "with l as (delete from leads where customer_id = {of}) delete from customers where cst_id = {of}", of=people
+    ),
 )
 
 _lead = dict.fromkeys(("disposition", "source", "productid"), texts)
@@ -225,7 +268,11 @@ insert_leads = st.one_of(
 )  # fmt: skip
 update_leads = st.one_of(
     filled("update leads set {set} where customer_id = {of} and is_primary", set=assignments(_lead), of=people),
-    filled("update leads set {set}, lastchangedon = clock_timestamp() where customer_id = {of} and is_primary", set=assignments(_lead), of=people),
+    filled(
+        "update leads set {set}, lastchangedon = clock_timestamp() where customer_id = {of} and is_primary",
+        set=assignments(_lead),
+        of=people,
+    ),
     filled("update leads set {set} where customer_id in ({of})", set=assignments(_lead), of=one_or_two(people)),
     filled("update leads set {set} where id = {of}", set=assignments(_lead), of=leads),
     filled("update leads set {set} where workspace_id = {of}", set=assignments(_lead), of=workspaces),
@@ -259,9 +306,14 @@ insert_customer_fields = st.one_of(
         field=fields, value=texts, of=people,
     ),
 )  # fmt: skip
-update_customer_fields = filled("update customer_custom_fields set {set} where customer_id = {of}", set=assignments(_field), of=people)
+update_customer_fields = filled(
+    "update customer_custom_fields set {set} where customer_id = {of}", set=assignments(_field), of=people
+)
 rekey_customer_fields = filled(
-    "update customer_custom_fields set field_id = {to} where field_id = {of} and customer_id = {person}", to=fields, of=fields, person=people
+    "update customer_custom_fields set field_id = {to} where field_id = {of} and customer_id = {person}",
+    to=fields,
+    of=fields,
+    person=people,
 )
 delete_customer_fields = filled("delete from customer_custom_fields where customer_id in ({of})", of=one_or_two(people))
 
@@ -321,9 +373,12 @@ write_appointment_fields = st.one_of(
 
 # --- both
 
-truncate = st.sampled_from(
+truncate_tables = st.sampled_from(
     [
-        *(f"truncate {table}" for table in ("appointments", "contact_custom_fields", "contacts", "customer_custom_fields")),
+        *(
+            f"truncate {table}"
+            for table in ("appointments", "contact_custom_fields", "contacts", "customer_custom_fields")
+        ),
         *(f"truncate {table} cascade" for table in ("contacts", "customers", "leads", "lead_appointments")),
     ]
 ).map(Statement)
@@ -337,3 +392,9 @@ hold = st.one_of(
     filled("select from contact_custom_fields where contact_id = {of} for update", of=people),
     filled("select from customer_custom_fields where customer_id = {of} for update", of=people),
 )  # fmt: skip
+
+_VERBS = ("insert", "update", "delete", "move", "rekey", "write", "demote", "truncate")
+WRITES: dict[str, Statements] = {
+    name: kind for name, kind in globals().items() if name.split("_")[0] in _VERBS and name != "insert"
+}
+"""Every kind of write above, by name: each is a rule of its own."""
