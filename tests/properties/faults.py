@@ -108,4 +108,6 @@ suppressions = st.sampled_from(
         *(suppressing(table, "delete") for table in ("contacts", "customers", "leads")),
     ]
 )
-normalisations = st.builds(lambda drawn, f: normalising(*drawn, f), _columns, st.sampled_from(["lower", "upper"]))
+normalisations = st.builds(
+    lambda drawn, f: normalising(*drawn, function=f), _columns, st.sampled_from(["lower", "upper"])
+)

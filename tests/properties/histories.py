@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from psycopg.errors import LockNotAvailable
 from psycopg.pq import TransactionStatus
 
+from crmshift.embedded import EmbeddedServer
 from tests.properties import faults, promises, writes
 from tests.properties.faults import Fault
 from tests.properties.model import side_written
@@ -201,6 +202,19 @@ class Histories(RuleBasedStateMachine):
             self.stage.dba_execute("select crmshift.set_mode(null, 'immediate')")
         for kept in (promises.settings, promises.settled, promises.nothing_lost):
             self.promise(kept)
+
+
+class Crashing(Histories):
+    """Histories that the server does not survive."""
+
+    server: ClassVar[EmbeddedServer]
+
+    @rule()
+    def crash(self) -> None:
+        self.stage.crash(self.server)
+        for sides in self.sides.values():
+            sides.clear()
+        self.check()
 
 
 def _writing(name: str, statements: writes.Statements) -> Callable[..., None]:

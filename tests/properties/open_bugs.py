@@ -7,6 +7,7 @@ import re
 KNOWN = {
     "H5: a child of one side and the delete of its parent on the other wait for each other": r"leaves in the queue.*'delete'.*'SH010'",
     "H6: the lead that a refused appointment still makes for its old contact": r"public.leads \S+ \S+ missing.*\('appointments'",
+    "H7: an appointment under a lead that passes to another customer meanwhile": r"lead_appointments \S+ \S+ differs lead_id",
 }
 
 

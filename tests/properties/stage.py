@@ -9,6 +9,7 @@ from types import TracebackType
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from crmshift.embedded import EmbeddedServer
 from tests.properties.faults import Fault
 from tests.properties.model import LEGACY, TARGET
 from tests.properties.script import Script
@@ -52,7 +53,7 @@ class Stage:
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
-        self.dba = psycopg.connect(dsn, autocommit=True, application_name=DBA)
+        self.dba = self._connect(DBA)
         self._sessions = {name: self._connect(name) for name in SESSIONS}
         self._settings = self._prepare()
         self._reset = self._reset_statement()
@@ -128,14 +129,22 @@ class Stage:
         return str(row[0])
 
     def kill(self, session: str) -> None:
-        """Ends a session from outside; it comes back with its next statement."""
-        connection = self._sessions[session]
+        """Ends a session from outside, and waits until it is gone."""
         self.dba_execute(
-            f"select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{session}' and datname = current_database()"
+            f"select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            f" where application_name = '{session}' and datname = current_database()"
         )
-        connection.close()
-        self._sessions[session] = self._connect(session)
-        self.savepoints[session].clear()
+        self._reconnect(session)
+
+    def crash(self, server: EmbeddedServer) -> None:
+        """Kills the whole server, as a power cut would, and starts it again."""
+        self.script.add(DBA, "-- pg_ctl stop -m immediate; pg_ctl start")
+        server.crash()
+        server.restart()
+        self.dba.close()
+        self.dba = self._connect(DBA)
+        for session in SESSIONS:
+            self._reconnect(session)
 
     # --- the DBA
 
@@ -155,6 +164,11 @@ class Stage:
             self.dba_execute(text)
 
     # ---
+
+    def _reconnect(self, session: str) -> None:
+        self._sessions[session].close()
+        self._sessions[session] = self._connect(session)
+        self.savepoints[session].clear()
 
     def _connect(self, name: str) -> psycopg.Connection:
         connection = psycopg.connect(self.dsn, autocommit=True, application_name=name)
@@ -177,7 +191,6 @@ class Stage:
     def _prepare(self) -> list[str]:
         """Installs the audit; returns the names of the settings that crmshift uses."""
         self.dba.execute(_AUDIT)
-        self.dba.execute(f"set lock_timeout = '{LOCK_TIMEOUT}'".encode())
         for table in (*LEGACY, *TARGET):
             self.dba.execute(
                 f"create trigger zz_note after insert or update or delete on {table} for each row execute function history.note()".encode()

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.properties.histories import Histories
+from crmshift.embedded import EmbeddedServer
+from tests.properties.histories import Crashing, Histories
 from tests.properties.promises import NotInAgreement
 from tests.properties.script import read, replay
 from tests.properties.stage import Stage
 from tests.properties.writes import Statement
 from tests.support.agreement import assert_agreement
+from tests.support.databases import Databases
+from tests.support.servers import Server
 from tests.support.templates import ADA, BEN, WORKSPACE
 
 NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "300"))
@@ -44,6 +47,18 @@ def on(stage: Stage) -> type[Histories]:
 @pytest.mark.slow
 def test_whatever_applications_do_crmshift_keeps_its_promises(stage: Stage) -> None:
     run_state_machine_as_test(on(stage), settings=PLAYED)
+
+
+@pytest.mark.slow
+@pytest.mark.default_pg
+def test_what_was_committed_survives_a_crash_in_agreement(make_server: Callable[..., EmbeddedServer]) -> None:
+    server = make_server(synchronous_commit="on")  # else the crash may also take back what the script has committed
+    databases = Databases(Server(server.version, server.bin_dir, server.dsn, server.dsn(), server.stop))
+    dsn = server.dsn(databases.clone("parallel"))
+    databases.close()
+    with Stage(dsn) as stage:
+        crashing = type("Crashing", (Crashing,), {"stage": stage, "server": server})
+        run_state_machine_as_test(crashing, settings=settings(PLAYED, max_examples=max(NUMBER // 60, 1)))
 
 
 def test_a_broken_promise_prints_a_script_that_breaks_it_again(stage: Stage, make_database: Make) -> None:
