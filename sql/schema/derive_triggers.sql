@@ -75,12 +75,24 @@ with s as (
             if found then
                 perform set_config('crmshift.noted', 'yes', true);
             end if;$sql$, s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as notes_reached,
+           -- Outside of a sync, what is reached is made out in a block of its own: the tables to be read may be locked.
            coalesce(string_agg(format($sql$
-    insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, %1$L, 'failed', state from %2$s(%3$s) as r;$sql$,
+    begin
+        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, %1$L, 'failed', state from %2$s(%3$s) as r;
+    exception when others then
+        perform crmshift.queue_whole(%1$L, sqlstate);
+    end;$sql$,
                       s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as queues_reached,
            coalesce(string_agg(format($sql$
-            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'paused' from %2$s(%3$s) as r;$sql$,
-                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as pauses_reached
+        begin
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'paused' from %2$s(%3$s) as r;
+        exception when others then
+            perform crmshift.queue_whole(%1$L, sqlstate);
+        end;$sql$,
+                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as pauses_reached,
+           coalesce(string_agg(format($sql$
+        insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;$sql$,
+                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as notes_further
       from f, s
 )
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
@@ -205,8 +217,7 @@ begin
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
        s.side, about.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, s.other_side,
-       replace(replace(calls.pauses_reached, '''paused''', '''nested'''), E'\n            ', E'\n        '), s.entities,
-       (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), replace(calls.pauses_reached, E'\n            ', E'\n        '))
+       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached)
   from s, k, r, calls, about
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert

@@ -116,6 +116,14 @@ end
 $$;
 comment on function crmshift.ensure_parents(text, jsonb) is 'Make sure that the rows exist which these keys of a mapping depend on.';
 
+create function crmshift.queue_whole(written text, state text) returns void
+language sql
+as $$
+insert into crmshift.sync_queue (subject, key, side, reason, sqlstate)
+select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy'
+$$;
+comment on function crmshift.queue_whole(text, text) is 'The last resort, where it cannot be made out which rows a write reached: any of them.';
+
 create function crmshift.queue_reached(of_mapping text, keys jsonb, why text) returns void
 language plpgsql
 as $$
@@ -323,7 +331,12 @@ begin
           from crmshift.mapping_subject as s join crmshift.mapping as m on m.name = s.mapping
          cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
          where s.mapping = of_mapping;
-        perform crmshift.queue_reached(of_mapping, keys, 'failed');
+        begin
+            perform crmshift.queue_reached(of_mapping, keys, 'failed');
+        exception when others then
+            perform crmshift.queue_whole(case m.direction when 'to_target' then 'legacy' else 'target' end, sqlstate)
+               from crmshift.mapping as m where m.name = of_mapping;
+        end;
         queued := n;
     end if;
     if first then

@@ -24,7 +24,7 @@ create index sync_queue_key_idx on crmshift.sync_queue (subject, key);
 comment on table crmshift.sync_queue is 'Writes whose sync is outstanding. Both sides agree about every subject, or it stands here. Append-only for writers, so that queueing never waits.';
 comment on column crmshift.sync_queue.id is 'Also the version: of two writes of one subject, the one with the greater id is the later. Drawn while the written row is locked.';
 comment on column crmshift.sync_queue.subject is 'What the two sides do not agree about, by the mapping back to its legacy table: contacts, contact_custom_fields, appointments.';
-comment on column crmshift.sync_queue.key is 'Its key in legacy, by column name. Empty: the whole table was truncated.';
+comment on column crmshift.sync_queue.key is 'Its key in legacy, by column name. Empty: all rows of the subject.';
 comment on column crmshift.sync_queue.side is 'Side that was written.';
 comment on column crmshift.sync_queue.op is 'What was done there. delete is the tombstone: the row is not brought back by an older write of the other side.';
 comment on column crmshift.sync_queue.reason is 'failed: an error, see sqlstate. paused: the sync is paused, or asynchronous. held: the other side has a queued write of the same row, which must not be overwritten unseen. manual: a conflict waits for crmshift.resolve(). parent: a row that depends on this one failed, and this one may be what was lacking. nested: noted by a trigger inside a sync and settled before it ends. not_converged: two triggers keep rewriting each other.';
@@ -76,7 +76,7 @@ comment on column crmshift.conflict_log.kind is 'By PostgreSQL 18''s names. upda
 comment on column crmshift.conflict_log.columns is 'Legacy columns in conflict; empty where it is about the whole row.';
 comment on column crmshift.conflict_log.policy is 'Policy that settled it.';
 comment on column crmshift.conflict_log.winner is 'Side whose values stand; merged where a function found others; null while it is open.';
-comment on column crmshift.conflict_log.losing is 'What does not stand, as {column: [before, lost]}; values of customers.';
+comment on column crmshift.conflict_log.losing is 'What does not stand, as {column: [before, lost]}, or [before, legacy, target] where neither does; values of customers.';
 comment on column crmshift.conflict_log.at is 'When it was found.';
 comment on column crmshift.conflict_log.decision is 'Side a person chose.';
 comment on column crmshift.conflict_log.decided_by is 'Who.';

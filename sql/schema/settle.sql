@@ -78,6 +78,7 @@ declare
     c text;
     legacy_changed boolean;
     target_changed boolean;
+    when_written record;
 begin
     -- What was there before: legacy knows what its first queued write of a column found; what it did not write is as it was.
     select here || coalesce(jsonb_object_agg(e.col, e.before), '{}') into before
@@ -111,14 +112,21 @@ begin
                 target_changed := target_changed or (there -> c is distinct from before -> c);
             end if;
         end loop;
+        -- Who wrote the group last. Of a legacy write it is known which columns it changed; one of the target counts for all.
+        select case when max(q.id) filter (where q.side = 'legacy') > max(q.id) filter (where q.side = 'target') then 'legacy' else 'target' end as last,
+               case when min(q.id) filter (where q.side = 'legacy') < min(q.id) filter (where q.side = 'target') then 'legacy' else 'target' end as first
+          into when_written
+          from crmshift.sync_queue as q
+         where q.id = any (ids) and q.reason <> 'parent' and (q.side = 'target' or q.changed ?| g.columns)
+        having count(distinct q.side) = 2;
         columns := g.columns;
         policy := g.policy;
         losing := null;
         winner := case
             when not target_changed then 'legacy'
             when not legacy_changed then 'target'
-            when g.policy = 'last_update_wins' then last_side
-            when g.policy = 'first_update_wins' then first_side
+            when g.policy = 'last_update_wins' then coalesce(when_written.last, last_side)
+            when g.policy = 'first_update_wins' then coalesce(when_written.first, first_side)
             when g.policy = 'legacy_wins' then 'legacy'
             when g.policy = 'target_wins' then 'target'
             when g.policy = 'manual' then
@@ -126,6 +134,10 @@ begin
                   where l.subject = of_subject and l.key = of_key and l.winner is null and l.columns = g.columns)
             else 'merged' end;
         if winner = 'merged' then
+            if to_regprocedure(substr(g.policy, 10) || '(text, jsonb, jsonb, jsonb, jsonb)') is null then
+                raise exception 'There is no function %(text, jsonb, jsonb, jsonb, jsonb), which the policy of % names.', substr(g.policy, 10), of_subject
+                    using errcode = 'SH015';
+            end if;
             execute format('select %s($1, $2, $3, $4, $5)', to_regproc(substr(g.policy, 10))) into result
               using of_subject, of_key, before, here, there;
             foreach c in array g.columns loop
@@ -144,8 +156,11 @@ begin
                 if winner is distinct from 'legacy' and here -> c <> merged -> c and (both_inserted or here -> c <> before -> c)
                    or winner is distinct from 'target' and there -> c <> merged -> c and (both_inserted or there -> c <> before -> c)
                    or winner is null then
-                    losing := coalesce(losing, '{}') || jsonb_build_object(c, jsonb_build_array(case when both_inserted then 'null' else before -> c end,
-                                                                                              case winner when 'legacy' then there -> c else here -> c end));
+                    losing := coalesce(losing, '{}') || jsonb_build_object(c,
+                        jsonb_build_array(case when both_inserted then 'null' else before -> c end)
+                        || case winner when 'legacy' then jsonb_build_array(there -> c)
+                                       when 'target' then jsonb_build_array(here -> c)
+                                       else jsonb_build_array(here -> c, there -> c) end);
                 end if;
             end loop;
             if losing is not null then
@@ -316,38 +331,48 @@ end
 $$;
 comment on function crmshift.settle_held() is 'Settle at once what this transaction held back; called by the triggers.';
 
-create function crmshift.settle_truncate(of_entry crmshift.sync_queue) returns void
+create function crmshift.settle_whole(of_entry crmshift.sync_queue) returns void
 language plpgsql
 as $$
--- A table was truncated while its sync was not to be had. What the other side still speaks of goes; a row that the other side
--- has written since stays, and that is a conflict.
+-- An entry without a key is about all rows of a subject: the table was truncated while its sync was not to be had, or it could
+-- not be made out which rows a write reached. Rows that stand in the queue by themselves are left to their own entries.
 declare
     m record;
-    gone jsonb;
+    apart jsonb;
 begin
+    if of_entry.side = 'target' and exists (select from crmshift.check_backfill_complete()) then
+        if of_entry.op = 'truncate' then  -- what has not moved yet the target never spoke of
+            delete from crmshift.sync_queue where id = of_entry.id;
+            return;
+        end if;
+        raise exception 'Before the backfill is complete, a row that the target lacks may not have moved yet.' using errcode = 'SH014';
+    end if;
     for m in select * from crmshift.mappings_of(of_entry.subject, of_entry.side) order by position desc loop
-        select jsonb_agg(d.key) into gone
+        select jsonb_agg(d.key) into apart
           from crmshift.drift(m.name) as d
          cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
-         where d.kind <> 'missing'
+         where (of_entry.op <> 'truncate' or d.kind <> 'missing')
            and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
-        if gone is not null then
-            perform crmshift.sync_or_queue(m.name, gone);
+        if apart is not null then
+            perform crmshift.sync_or_queue(m.name, apart);
         end if;
     end loop;
-    insert into crmshift.sync_queue (subject, key, side, op, reason)
-    select q.subject, q.key, of_entry.side, 'delete', 'held' from crmshift.sync_queue as q
-     where q.subject = of_entry.subject and q.side <> of_entry.side and q.key <> '{}' and q.reason <> 'parent'
-     group by q.subject, q.key
-    having max(q.id) < of_entry.id and (array_agg(q.op order by q.id))[1] <> 'insert';  -- what it never had it did not take away
-    insert into crmshift.conflict_log (subject, key, kind, policy, winner)
-    select q.subject, q.key, 'delete_origin_differs', 'last_update_wins', max(q.side) from crmshift.sync_queue as q
-     where q.subject = of_entry.subject and q.side <> of_entry.side and q.op <> 'insert' and q.key <> '{}' and q.reason <> 'parent'
-     group by q.subject, q.key having max(q.id) > of_entry.id;
+    if of_entry.op = 'truncate' then
+        -- A row that the other side wrote before the TRUNCATE went with it; one written since stays, and that is a conflict.
+        insert into crmshift.sync_queue (subject, key, side, op, reason)
+        select q.subject, q.key, of_entry.side, 'delete', 'held' from crmshift.sync_queue as q
+         where q.subject = of_entry.subject and q.side <> of_entry.side and q.key <> '{}' and q.reason <> 'parent'
+         group by q.subject, q.key
+        having max(q.id) < of_entry.id and (array_agg(q.op order by q.id))[1] <> 'insert';  -- what it never had it did not take away
+        insert into crmshift.conflict_log (subject, key, kind, policy, winner)
+        select q.subject, q.key, 'delete_origin_differs', 'last_update_wins', max(q.side) from crmshift.sync_queue as q
+         where q.subject = of_entry.subject and q.side <> of_entry.side and q.op <> 'insert' and q.key <> '{}' and q.reason <> 'parent'
+         group by q.subject, q.key having max(q.id) > of_entry.id;
+    end if;
     delete from crmshift.sync_queue where id = of_entry.id;
 end
 $$;
-comment on function crmshift.settle_truncate(crmshift.sync_queue) is 'Settle a queued TRUNCATE.';
+comment on function crmshift.settle_whole(crmshift.sync_queue) is 'Settle an entry that is about all rows of a subject.';
 
 create function crmshift.queue_again(ids bigint[], state text, why text) returns void
 language sql
@@ -382,7 +407,7 @@ begin
     end if;
     for e in select * from crmshift.sync_queue where key = '{}' and (not only_due or reason = 'paused') order by id loop
         begin
-            perform crmshift.settle_truncate(e);
+            perform crmshift.settle_whole(e);
             settled := settled + 1;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text;

@@ -667,7 +667,7 @@ begin
     end if;
     for e in select * from crmshift.sync_queue where key = '{}' and (not only_due or reason = 'paused') order by id loop
         begin
-            perform crmshift.settle_truncate(e);
+            perform crmshift.settle_whole(e);
             settled := settled + 1;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text;
@@ -1581,6 +1581,7 @@ declare
     c text;
     legacy_changed boolean;
     target_changed boolean;
+    when_written record;
 begin
     -- What was there before: legacy knows what its first queued write of a column found; what it did not write is as it was.
     select here || coalesce(jsonb_object_agg(e.col, e.before), '{}') into before
@@ -1614,14 +1615,21 @@ begin
                 target_changed := target_changed or (there -> c is distinct from before -> c);
             end if;
         end loop;
+        -- Who wrote the group last. Of a legacy write it is known which columns it changed; one of the target counts for all.
+        select case when max(q.id) filter (where q.side = 'legacy') > max(q.id) filter (where q.side = 'target') then 'legacy' else 'target' end as last,
+               case when min(q.id) filter (where q.side = 'legacy') < min(q.id) filter (where q.side = 'target') then 'legacy' else 'target' end as first
+          into when_written
+          from crmshift.sync_queue as q
+         where q.id = any (ids) and q.reason <> 'parent' and (q.side = 'target' or q.changed ?| g.columns)
+        having count(distinct q.side) = 2;
         columns := g.columns;
         policy := g.policy;
         losing := null;
         winner := case
             when not target_changed then 'legacy'
             when not legacy_changed then 'target'
-            when g.policy = 'last_update_wins' then last_side
-            when g.policy = 'first_update_wins' then first_side
+            when g.policy = 'last_update_wins' then coalesce(when_written.last, last_side)
+            when g.policy = 'first_update_wins' then coalesce(when_written.first, first_side)
             when g.policy = 'legacy_wins' then 'legacy'
             when g.policy = 'target_wins' then 'target'
             when g.policy = 'manual' then
@@ -1629,6 +1637,10 @@ begin
                   where l.subject = of_subject and l.key = of_key and l.winner is null and l.columns = g.columns)
             else 'merged' end;
         if winner = 'merged' then
+            if to_regprocedure(substr(g.policy, 10) || '(text, jsonb, jsonb, jsonb, jsonb)') is null then
+                raise exception 'There is no function %(text, jsonb, jsonb, jsonb, jsonb), which the policy of % names.', substr(g.policy, 10), of_subject
+                    using errcode = 'SH015';
+            end if;
             execute format('select %s($1, $2, $3, $4, $5)', to_regproc(substr(g.policy, 10))) into result
               using of_subject, of_key, before, here, there;
             foreach c in array g.columns loop
@@ -1647,8 +1659,11 @@ begin
                 if winner is distinct from 'legacy' and here -> c <> merged -> c and (both_inserted or here -> c <> before -> c)
                    or winner is distinct from 'target' and there -> c <> merged -> c and (both_inserted or there -> c <> before -> c)
                    or winner is null then
-                    losing := coalesce(losing, '{}') || jsonb_build_object(c, jsonb_build_array(case when both_inserted then 'null' else before -> c end,
-                                                                                              case winner when 'legacy' then there -> c else here -> c end));
+                    losing := coalesce(losing, '{}') || jsonb_build_object(c,
+                        jsonb_build_array(case when both_inserted then 'null' else before -> c end)
+                        || case winner when 'legacy' then jsonb_build_array(there -> c)
+                                       when 'target' then jsonb_build_array(here -> c)
+                                       else jsonb_build_array(here -> c, there -> c) end);
                 end if;
             end loop;
             if losing is not null then
@@ -1763,6 +1778,19 @@ $_$;
 -- Name: FUNCTION queue_reached(of_mapping text, keys jsonb, why text); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.queue_reached(of_mapping text, keys jsonb, why text) IS 'Queue what a write on the tables of a mapping reaches beyond it.';
+
+-- Name: queue_whole(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.queue_whole(written text, state text) RETURNS void
+    LANGUAGE sql
+    AS $_$
+insert into crmshift.sync_queue (subject, key, side, reason, sqlstate)
+select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy'
+$_$;
+
+-- Name: FUNCTION queue_whole(written text, state text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.queue_whole(written text, state text) IS 'The last resort, where it cannot be made out which rows a write reached: any of them.';
 
 -- Name: queueing_statement(text, text); Type: FUNCTION
 
@@ -2313,7 +2341,7 @@ COMMENT ON COLUMN crmshift.sync_queue.subject IS 'What the two sides do not agre
 
 -- Name: COLUMN sync_queue.key; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.sync_queue.key IS 'Its key in legacy, by column name. Empty: the whole table was truncated.';
+COMMENT ON COLUMN crmshift.sync_queue.key IS 'Its key in legacy, by column name. Empty: all rows of the subject.';
 
 -- Name: COLUMN sync_queue.side; Type: COMMENT
 
@@ -2367,43 +2395,53 @@ COMMENT ON COLUMN crmshift.sync_queue.attempts IS 'How often a drain tried.';
 
 COMMENT ON COLUMN crmshift.sync_queue.retry_at IS 'When a cause that passes by itself is tried again.';
 
--- Name: settle_truncate(crmshift.sync_queue); Type: FUNCTION
+-- Name: settle_whole(crmshift.sync_queue); Type: FUNCTION
 
-CREATE FUNCTION crmshift.settle_truncate(of_entry crmshift.sync_queue) RETURNS void
+CREATE FUNCTION crmshift.settle_whole(of_entry crmshift.sync_queue) RETURNS void
     LANGUAGE plpgsql
     AS $$
--- A table was truncated while its sync was not to be had. What the other side still speaks of goes; a row that the other side
--- has written since stays, and that is a conflict.
+-- An entry without a key is about all rows of a subject: the table was truncated while its sync was not to be had, or it could
+-- not be made out which rows a write reached. Rows that stand in the queue by themselves are left to their own entries.
 declare
     m record;
-    gone jsonb;
+    apart jsonb;
 begin
+    if of_entry.side = 'target' and exists (select from crmshift.check_backfill_complete()) then
+        if of_entry.op = 'truncate' then  -- what has not moved yet the target never spoke of
+            delete from crmshift.sync_queue where id = of_entry.id;
+            return;
+        end if;
+        raise exception 'Before the backfill is complete, a row that the target lacks may not have moved yet.' using errcode = 'SH014';
+    end if;
     for m in select * from crmshift.mappings_of(of_entry.subject, of_entry.side) order by position desc loop
-        select jsonb_agg(d.key) into gone
+        select jsonb_agg(d.key) into apart
           from crmshift.drift(m.name) as d
          cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
-         where d.kind <> 'missing'
+         where (of_entry.op <> 'truncate' or d.kind <> 'missing')
            and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
-        if gone is not null then
-            perform crmshift.sync_or_queue(m.name, gone);
+        if apart is not null then
+            perform crmshift.sync_or_queue(m.name, apart);
         end if;
     end loop;
-    insert into crmshift.sync_queue (subject, key, side, op, reason)
-    select q.subject, q.key, of_entry.side, 'delete', 'held' from crmshift.sync_queue as q
-     where q.subject = of_entry.subject and q.side <> of_entry.side and q.key <> '{}' and q.reason <> 'parent'
-     group by q.subject, q.key
-    having max(q.id) < of_entry.id and (array_agg(q.op order by q.id))[1] <> 'insert';  -- what it never had it did not take away
-    insert into crmshift.conflict_log (subject, key, kind, policy, winner)
-    select q.subject, q.key, 'delete_origin_differs', 'last_update_wins', max(q.side) from crmshift.sync_queue as q
-     where q.subject = of_entry.subject and q.side <> of_entry.side and q.op <> 'insert' and q.key <> '{}' and q.reason <> 'parent'
-     group by q.subject, q.key having max(q.id) > of_entry.id;
+    if of_entry.op = 'truncate' then
+        -- A row that the other side wrote before the TRUNCATE went with it; one written since stays, and that is a conflict.
+        insert into crmshift.sync_queue (subject, key, side, op, reason)
+        select q.subject, q.key, of_entry.side, 'delete', 'held' from crmshift.sync_queue as q
+         where q.subject = of_entry.subject and q.side <> of_entry.side and q.key <> '{}' and q.reason <> 'parent'
+         group by q.subject, q.key
+        having max(q.id) < of_entry.id and (array_agg(q.op order by q.id))[1] <> 'insert';  -- what it never had it did not take away
+        insert into crmshift.conflict_log (subject, key, kind, policy, winner)
+        select q.subject, q.key, 'delete_origin_differs', 'last_update_wins', max(q.side) from crmshift.sync_queue as q
+         where q.subject = of_entry.subject and q.side <> of_entry.side and q.op <> 'insert' and q.key <> '{}' and q.reason <> 'parent'
+         group by q.subject, q.key having max(q.id) > of_entry.id;
+    end if;
     delete from crmshift.sync_queue where id = of_entry.id;
 end
 $$;
 
--- Name: FUNCTION settle_truncate(of_entry crmshift.sync_queue); Type: COMMENT
+-- Name: FUNCTION settle_whole(of_entry crmshift.sync_queue); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.settle_truncate(of_entry crmshift.sync_queue) IS 'Settle a queued TRUNCATE.';
+COMMENT ON FUNCTION crmshift.settle_whole(of_entry crmshift.sync_queue) IS 'Settle an entry that is about all rows of a subject.';
 
 -- Name: sync_appointments(bigint[]); Type: FUNCTION
 
@@ -3037,7 +3075,11 @@ begin
            coalesce(q.reason, case when state in ('SH010', 'SH012') then 'held' else 'failed' end), state, why,
            nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
       from generate_subscripts($1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', ($1)[i]), NULL)) as q (subject, key, reason);
-    insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, 'target', 'failed', state from crmshift.appointments_of_leads($1) as r;
+    begin
+        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, 'target', 'failed', state from crmshift.appointments_of_leads($1) as r;
+    exception when others then
+        perform crmshift.queue_whole('target', sqlstate);
+    end;
     return cardinality($1);
 end
 $_$;
@@ -3186,7 +3228,12 @@ begin
           from crmshift.mapping_subject as s join crmshift.mapping as m on m.name = s.mapping
          cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
          where s.mapping = of_mapping;
-        perform crmshift.queue_reached(of_mapping, keys, 'failed');
+        begin
+            perform crmshift.queue_reached(of_mapping, keys, 'failed');
+        exception when others then
+            perform crmshift.queue_whole(case m.direction when 'to_target' then 'legacy' else 'target' end, sqlstate)
+               from crmshift.mapping as m where m.name = of_mapping;
+        end;
         queued := n;
     end if;
     if first then
@@ -3728,7 +3775,11 @@ begin
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif control.later then
         execute crmshift.queueing_statement('public.leads', tg_op);
-        insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(k1) as r;
+        begin
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(k1) as r;
+        exception when others then
+            perform crmshift.queue_whole('target', sqlstate);
+        end;
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
@@ -3818,12 +3869,24 @@ with s as (
             if found then
                 perform set_config('crmshift.noted', 'yes', true);
             end if;$sql$, s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as notes_reached,
+           -- Outside of a sync, what is reached is made out in a block of its own: the tables to be read may be locked.
            coalesce(string_agg(format($sql$
-    insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, %1$L, 'failed', state from %2$s(%3$s) as r;$sql$,
+    begin
+        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate) select r.subject, r.key, %1$L, 'failed', state from %2$s(%3$s) as r;
+    exception when others then
+        perform crmshift.queue_whole(%1$L, sqlstate);
+    end;$sql$,
                       s.side, reaches, arguments), '' order by i) filter (where reaches is not null), '') as queues_reached,
            coalesce(string_agg(format($sql$
-            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'paused' from %2$s(%3$s) as r;$sql$,
-                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as pauses_reached
+        begin
+            insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'paused' from %2$s(%3$s) as r;
+        exception when others then
+            perform crmshift.queue_whole(%1$L, sqlstate);
+        end;$sql$,
+                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as pauses_reached,
+           coalesce(string_agg(format($sql$
+        insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;$sql$,
+                      s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as notes_further
       from f, s
 )
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
@@ -3948,8 +4011,7 @@ begin
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
        s.side, about.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, s.other_side,
-       replace(replace(calls.pauses_reached, '''paused''', '''nested'''), E'\n            ', E'\n        '), s.entities,
-       (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), replace(calls.pauses_reached, E'\n            ', E'\n        '))
+       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached)
   from s, k, r, calls, about
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
@@ -4555,7 +4617,7 @@ COMMENT ON COLUMN crmshift.conflict_log.winner IS 'Side whose values stand; merg
 
 -- Name: COLUMN conflict_log.losing; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.conflict_log.losing IS 'What does not stand, as {column: [before, lost]}; values of customers.';
+COMMENT ON COLUMN crmshift.conflict_log.losing IS 'What does not stand, as {column: [before, lost]}, or [before, legacy, target] where neither does; values of customers.';
 
 -- Name: COLUMN conflict_log.at; Type: COMMENT
 
