@@ -93,6 +93,20 @@ def deferring(table: str, column: str) -> Fault:
     )
 
 
+def meddling(table: str, when: str, body: str) -> Fault:
+    """An application's own trigger that writes more than it was asked to."""
+    function = f"{table}_meddles"
+    return Fault(
+        f"{table}.meddles",
+        table,
+        (
+            f"create function {function}() returns trigger language plpgsql as $$ begin {body}; return null; end $$",
+            f"create trigger meddles after {when} on {table} for each row execute function {function}()",
+        ),
+        (f"drop function {function}() cascade",),
+    )
+
+
 _tables = st.sampled_from(sorted(_TEXTS))
 _columns = st.sampled_from([(table, column) for table, columns in _TEXTS.items() for column in columns])
 
@@ -109,5 +123,19 @@ suppressions = st.sampled_from(
     ]
 )
 normalisations = st.builds(
-    lambda drawn, f: normalising(*drawn, function=f), _columns, st.sampled_from(["lower", "upper"])
+    lambda drawn, f: normalising(drawn[0], drawn[1], f), _columns, st.sampled_from(["lower", "upper"])
 )
+# Each writes what nobody else does, once.
+meddlers = st.sampled_from(
+    [
+        meddling("contacts", "update of lead_status", "update contacts set state = 'meddled' where id = new.id and state is distinct from 'meddled'"),
+        meddling("contacts", "update of city", "insert into appointments (contact_id, status) select new.id, 'meddled' where not crmshift.is_syncing()"),
+        meddling("contacts", "insert or update of zip", "update leads set appointment_status = 'meddled' where customer_id = new.id and appointment_status is distinct from 'meddled'"),
+        meddling("customers", "insert or update", "update customers set state = 'meddled' where cst_id = new.cst_id and state is distinct from 'meddled'"),
+        meddling("customers", "update of city", "update leads set appointment_status = 'meddled' where customer_id = new.cst_id and appointment_status is distinct from 'meddled'"),
+        meddling("leads", "insert", "insert into lead_appointments (lead_id, workspace_id, status) values (new.id, new.workspace_id, 'meddled')"),
+        meddling("leads", "update of disposition", "update customers set state = 'meddled' where cst_id = new.customer_id and state is distinct from 'meddled'"),
+        meddling("appointments", "insert or update", "update contacts set appointment_status = 'meddled' where id = new.contact_id and appointment_status is distinct from 'meddled'"),
+        meddling("lead_appointments", "insert or update", "update leads set appointment_status = 'meddled' where id = new.lead_id and appointment_status is distinct from 'meddled'"),
+    ]
+)  # fmt: skip

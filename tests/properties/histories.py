@@ -12,13 +12,14 @@ from psycopg.pq import TransactionStatus
 from crmshift.embedded import EmbeddedServer
 from tests.properties import faults, promises, writes
 from tests.properties.faults import Fault
-from tests.properties.model import side_written
+from tests.properties.model import LEGACY, sides_written
 from tests.properties.open_bugs import is_known
 from tests.properties.stage import SESSIONS, Stage
 from tests.properties.writes import Statement
 
 sessions = st.sampled_from(SESSIONS)
 entities = st.sampled_from(["null", "'customer'", "'lead'", "'custom field'", "'appointment'"])
+policies = st.sampled_from(["last_update_wins", "first_update_wins", "legacy_wins", "target_wins", "manual"])
 HABITS = ("autocommit", "autocommit", "read committed", "read committed", "repeatable read", "serializable")
 """How a session writes: each statement for itself, or several in a transaction of this isolation level."""
 
@@ -85,6 +86,14 @@ class Histories(RuleBasedStateMachine):
         if self.habits[session] != "autocommit":
             self.write(session, statement)
 
+    @rule(session=sessions, statement=writes.together)
+    def write_together(self, session: str, statement: Statement) -> None:
+        self.write(session, statement)
+
+    @rule(session=sessions, statement=writes.undone)
+    def write_and_undo(self, session: str, statement: Statement) -> None:
+        self.write(session, statement)
+
     # --- faults
 
     def break_(self, fault: Fault) -> None:
@@ -120,6 +129,11 @@ class Histories(RuleBasedStateMachine):
     def normalise(self, fault: Fault) -> None:
         self.break_(fault)
 
+    @precondition(lambda self: self.stage.calm)
+    @rule(fault=faults.meddlers)
+    def meddle(self, fault: Fault) -> None:
+        self.break_(fault)
+
     @precondition(lambda self: self.stage.calm and self.stage.faults)
     @rule(data=st.data())
     def mend(self, data: st.DataObject) -> None:
@@ -146,6 +160,13 @@ class Histories(RuleBasedStateMachine):
         self.controlled = True
         self.stage.dba_execute(f"select crmshift.set_mode({entity}, '{mode}')")
 
+    @rule(subject=st.sampled_from(LEGACY), conflict=st.sampled_from(["update", "delete"]), policy=policies)
+    def set_policy(self, subject: str, conflict: str, policy: str) -> None:
+        self.stage.dba_execute(
+            f"insert into crmshift.conflict_policy (subject, conflict, policy) values ('{subject}', '{conflict}', '{policy}')"
+            " on conflict (subject, conflict, columns) do update set policy = excluded.policy"
+        )
+
     # --- how it goes on and ends
 
     def write(self, session: str, statement: Statement) -> None:
@@ -158,8 +179,8 @@ class Histories(RuleBasedStateMachine):
         """Executes a statement as an application does: after an error back to where it can go on."""
         if self.over:
             return
-        if isinstance(statement, Statement) and (side := side_written(statement.text)):
-            self.sides[session].add(side)
+        if isinstance(statement, Statement):
+            self.sides[session] |= sides_written(statement.text)
         error = self.stage.execute(session, statement)
         if error is not None:
             self.promise(lambda stage: promises.isolation(stage, error, self.habits[session], self.sides[session]))
@@ -195,7 +216,7 @@ class Histories(RuleBasedStateMachine):
         if self.controlled:
             self.stage.dba_execute("select crmshift.resume()")
             self.stage.dba_execute("select crmshift.set_mode(null, 'immediate')")
-        for kept in (promises.settings, promises.settled, promises.nothing_lost):
+        for kept in (promises.no_stall, promises.settings, promises.settled, promises.nothing_lost):
             self.promise(kept)
 
 

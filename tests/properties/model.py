@@ -43,10 +43,9 @@ FACTS = {  # contacts: the primary lead
 _WRITTEN = re.compile(rf"\b({'|'.join((*LEGACY, *TARGET))})\b")
 
 
-def side_written(statement: str) -> str | None:
-    """The side of the table that a statement names first."""
-    named = _WRITTEN.search(statement)
-    return named and side_of(named[1])
+def sides_written(statement: str) -> set[str]:
+    """The sides of the tables that a statement names."""
+    return {side_of(table) for table in _WRITTEN.findall(statement)}
 
 
 def side_of(table: str) -> str:

@@ -36,6 +36,9 @@ class Lost(Broken): ...
 class SettingLeft(Broken): ...
 
 
+class Stalled(Broken): ...
+
+
 def agreement(stage: Stage) -> None:
     """Every mapped row is what its mapping says, or stands in the queue."""
     try:
@@ -80,6 +83,12 @@ OWN_ERRORS = {
 }
 
 
+def no_stall(stage: Stage) -> None:
+    """The sync gives up waiting soon, whoever holds what: here, long before this."""
+    if stage.longest > 5:
+        raise Stalled(f"a statement took {stage.longest:.1f} s", stage)
+
+
 def settings(stage: Stage) -> None:
     """crmshift leaves nothing set in a session, and the session's own settings alone."""
     for session in SESSIONS:
@@ -91,17 +100,30 @@ def settings(stage: Stage) -> None:
 
 
 def settled(stage: Stage) -> None:
-    """Once every fault is gone, drain empties the queue."""
-    before = None
-    while (now := queue(stage.dba)) and now != before:
-        before = now
-        stage.dba_execute("select * from crmshift.drain()")
+    """Once every fault is gone, and a person has decided what waits for one, drain empties the queue."""
+    try:
+        now = _drained(stage)
+    except psycopg.Error as error:
+        raise NotSettled(f"{error.sqlstate} {error}\n{error.diag.context}", stage) from None
     agreement(stage)
     if now:
         why = stage.dba.execute(
             "select subject, key, side, op, reason, sqlstate, message, attempts from crmshift.sync_queue order by id"
         ).fetchall()
         raise NotSettled("drain leaves in the queue:\n" + "\n".join(map(str, why)), stage)
+
+
+def _drained(stage: Stage) -> object:
+    """What drain leaves in the queue when it gets no further."""
+    before = None
+    while (now := queue(stage.dba)) and now != before:
+        before = now
+        stage.dba_execute("select * from crmshift.drain()")
+        for (conflict,) in stage.dba.execute(
+            "select id from crmshift.conflict_log where winner is null order by id"
+        ).fetchall():
+            stage.dba_execute(f"select crmshift.resolve({conflict}, 'legacy')")
+    return now
 
 
 def nothing_lost(stage: Stage) -> None:

@@ -53,10 +53,15 @@ def read(text: str) -> Iterator[tuple[str, str, str | None]]:
             session = line.removeprefix(_SESSION)
         elif not line.startswith("--"):
             statement += f"{line}\n"
-            if line.endswith(";"):
+            if line.endswith(";") and not line.endswith(r"\;"):
                 copied = "".join(f"{row}\n" for row in iter(lines.__next__, r"\.")) if "from stdin;" in line else None
                 yield session, statement.strip().removesuffix(";"), copied
                 statement = ""
+
+
+def unescaped(statement: str) -> bytes:
+    r"""What psql sends: \; parts statements of one message."""
+    return statement.replace(r"\;", ";").encode()
 
 
 def replay(text: str, dsn: str, lock_timeout: str = "100ms") -> None:
@@ -72,7 +77,7 @@ def replay(text: str, dsn: str, lock_timeout: str = "100ms") -> None:
             try:
                 with connections[session].cursor() as cursor:
                     if copied is None:
-                        cursor.execute(statement.encode())
+                        cursor.execute(unescaped(statement))
                     else:
                         with cursor.copy(statement.encode()) as copy:
                             copy.write(copied)

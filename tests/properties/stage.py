@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from types import TracebackType
 
 import psycopg
@@ -12,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from crmshift.embedded import EmbeddedServer
 from tests.properties.faults import Fault
 from tests.properties.model import LEGACY, TARGET
-from tests.properties.script import Script
+from tests.properties.script import Script, unescaped
 from tests.properties.writes import Statement
 
 SESSIONS = ("A", "B", "C")
@@ -22,7 +23,7 @@ LOCK_TIMEOUT = "20ms"
 
 _DATA = [
     *(f"public.{table}" for table in (*LEGACY, *TARGET)),
-    *(f"crmshift.{table}" for table in ("sync_queue", "sync_control", "conflict_log", "archive")),
+    *(f"crmshift.{table}" for table in ("sync_queue", "sync_control", "conflict_policy", "conflict_log", "archive")),
 ]
 
 # Every row that is written leaves a line, and who wrote it: the application, or the sync on its behalf. A cascade of the
@@ -72,6 +73,7 @@ class Stage:
         """Everything as the seed has it, for the next history."""
         self.script = Script(LOCK_TIMEOUT)
         self.savepoints: dict[str, list[str]] = {name: [] for name in SESSIONS}
+        self.longest = 0.0  # seconds that a statement of an application took
         self.marks = itertools.count(1)
         for name in SESSIONS:
             if self._sessions[name].closed:
@@ -100,16 +102,19 @@ class Stage:
         statement = self._marked(Statement(statement) if isinstance(statement, str) else statement)
         self.script.add(session, statement.text, statement.data)
         connection = self._sessions[session]
+        began = time.monotonic()
         try:
             with connection.cursor() as cursor:
                 if statement.data is None:
-                    cursor.execute(statement.text.encode())  # no parameters: a % is a %
+                    cursor.execute(unescaped(statement.text))  # no parameters: a % is a %
                 else:
                     with cursor.copy(statement.text.encode()) as copy:
                         copy.write(statement.data)
         except psycopg.Error as error:
             self.script.note(f"ERROR {error.sqlstate}: {error.diag.message_primary}")
             return error
+        finally:
+            self.longest = max(self.longest, time.monotonic() - began)
         return None
 
     def settings_left(self, session: str) -> dict[str, str]:

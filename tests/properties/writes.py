@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from tests.properties.model import (
     FIELDS,
     LEADS,
+    LEGACY,
     LEGACY_APPOINTMENTS,
     PEOPLE,
+    TARGET,
     TARGET_APPOINTMENTS,
     WORKSPACES,
 )
@@ -178,13 +180,11 @@ rekey_contact_fields = st.one_of(
 )
 delete_contact_fields = filled("delete from contact_custom_fields where contact_id in ({of})", of=one_or_two(people))
 
-# B11 is open: under the id of an appointment that only the target has (a second lead's), legacy's takes its place.
-_NOT_THERE = "\n   and not exists (select from lead_appointments where id = {{{}}})"
 _appointment = {"status": texts, "scheduled_at": times, "apptdate": times, "reminder_sent": booleans}
 insert_appointments = st.one_of(
     filled("insert into appointments (contact_id, status) values ({of}, {status})", of=people, status=texts),
     filled(
-        "insert into appointments (id, contact_id, status) select {id}, id, {status} from contacts where id = {of}" + _NOT_THERE.format("id"),
+        "insert into appointments (id, contact_id, status) select {id}, id, {status} from contacts where id = {of}",
         id=legacy_appointments, of=people, status=texts,
     ),
 )  # fmt: skip
@@ -206,7 +206,7 @@ move_appointments = st.one_of(
     ),
 )
 rekey_appointments = filled(
-    "update appointments set id = {to} where id = {of}" + _NOT_THERE.format("to"),
+    "update appointments set id = {to} where id = {of}",
     to=legacy_appointments,
     of=legacy_appointments,
 )
@@ -383,7 +383,21 @@ truncate_tables = st.sampled_from(
     ]
 ).map(Statement)
 
+write_both_sides = st.one_of(
+    filled(
+        "with x as (update contacts set city = {city} where id = {of}) update customers set zip = {zip} where cst_id = {of}",
+        city=texts, zip=texts, of=people,
+    ),
+    filled(
+        "with x as (update leads set disposition = {status} where customer_id = {of} and is_primary) update contacts set zip = {zip} where id = {of}",
+        status=texts, zip=texts, of=people,
+    ),
+)  # fmt: skip
+
+_tables = st.sampled_from((*LEGACY, *TARGET))
+_modes = st.sampled_from(["share", "share row exclusive", "access exclusive"])
 hold = st.one_of(
+    filled("lock table {table} in {mode} mode", table=_tables, mode=_modes),
     filled("select from contacts where id in ({of}) for update", of=one_or_two(people)),
     filled("select from customers where cst_id in ({of}) for update", of=one_or_two(people)),
     filled("select from leads where customer_id in ({of}) for update", of=one_or_two(people)),
@@ -398,3 +412,13 @@ WRITES: dict[str, Statements] = {
     name: kind for name, kind in globals().items() if name.split("_")[0] in _VERBS and name != "insert"
 }
 """Every kind of write above, by name: each is a rule of its own."""
+
+_any = st.one_of([kind.filter(lambda s: s.data is None) for name, kind in WRITES.items() if name != "truncate_tables"])
+together = st.tuples(_any, _any).map(lambda two: Statement("\\;\n".join(statement.text for statement in two)))
+"""Two in one message, hence in one transaction, as \\; has it in psql."""
+undone = _any.map(
+    lambda s: Statement(
+        f"do $$ begin {s.text}; raise exception 'undone'; exception when raise_exception then null; end $$"
+    )
+)
+"""In a block that takes it back."""
