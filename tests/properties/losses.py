@@ -7,7 +7,6 @@ archive; and so must a write that one of the other side followed which had not s
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,15 +60,16 @@ def lost(stage: Stage) -> list[str]:
                 found.append(
                     f"{subject} {column}: {_shown(last.became)} was written last, on {last.side}, and {side} has {_shown(value)}"
                 )
-        for event, following in itertools.pairwise(events):
-            unseen = (
-                event.side != following.side
-                and UNKNOWN not in (event.became, following.was)
-                and not _same(event.became, following.was)
+        for n, event in enumerate(events[:-1]):
+            following = events[n + 1]
+            seen = (
+                event.side == following.side
+                or UNKNOWN in (event.became, following.was)
+                or _same(event.became, following.was)
             )
-            if unseen and isinstance(event.became, str) and event.became and not _is_told(event.became, subject, told):
-                if any(_same(rows.get(subject, {}).get(column, ABSENT), event.became) for rows in present.values()):
-                    continue
+            replaced = any(e.side == event.side and _same(event.became, e.was) for e in events[n + 1 :])
+            kept = any(_same(rows.get(subject, {}).get(column, ABSENT), event.became) for rows in present.values())
+            if not (seen or replaced or kept or _is_told(event.became, subject, told)):
                 found.append(
                     f"{subject} {column}: {_shown(event.became)} of {event.side} gave way to {_shown(following.became)} of {following.side},"
                     f" which had not seen it but {_shown(following.was)}, and nothing tells of it"

@@ -26,6 +26,7 @@ PLAYED = settings(
     max_examples=NUMBER,
     stateful_step_count=20,
     deadline=None,
+    report_multiple_bugs=not os.environ.get("ONE"),
     print_blob=True,  # what reproduces a failure that was found elsewhere
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),  # they time what a server does
