@@ -580,7 +580,7 @@ def test_a_write_that_is_queued_while_a_drain_waits_is_not_forgotten(make_databa
         v2("select from customers where cst_id = %s for update", ADA)
         v1("update contacts set lastname = 'Waits' where id = %s", ADA)
         v2.rollback()
-        assert looker("select count(*) from crmshift.sync_queue where mapping = 'customers'") == [(1,)]
+        assert looker("select count(*) from crmshift.sync_queue where subject = 'contacts'") == [(1,)]
 
         v1("begin")
         v1("select from contacts where id = %s for update", ADA)

@@ -1237,14 +1237,39 @@ COMMENT ON FUNCTION crmshift.held(of_mapping text, keys jsonb) IS 'Whether the t
 -- Name: is_outstanding(text, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) RETURNS boolean
-    LANGUAGE sql STABLE
-    AS $$
-select exists (
-    select from crmshift.mapping_subject as s
-      join crmshift.sync_queue as q on q.subject = s.subject
-       and q.key in ((select jsonb_object_agg(k, of_key -> c) from unnest(s.key, s.columns) as u (k, c)), '{}')
-     where s.mapping = of_mapping)
-$$;
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- Whether the subject stands in the queue, or a row that hangs on it: an appointment that cannot leave its contact is what
+-- makes this contact's lead.
+declare
+    s record;
+    c record;
+    subject_key jsonb;
+    found_one boolean;
+begin
+    for s in select * from crmshift.mapping_subject where mapping = of_mapping loop
+        subject_key := crmshift.rename_keys(jsonb_build_array(of_key), s.columns, s.key) -> 0;
+        if exists (select from crmshift.sync_queue as q where q.subject = s.subject and q.key in (subject_key, '{}')) then
+            return true;
+        end if;
+        for c in select child.source, child.subject, child.key, child.columns, parent.key as parent_key, parent.columns as parent_columns
+                   from crmshift.source_subject as parent
+                   join crmshift.source_subject as child on child.source = parent.source and child.mode = 'sync' and child.whole
+                  where parent.subject = s.subject and parent.mode = 'fill'
+                    and exists (select from crmshift.sync_queue as q where q.subject = child.subject) loop
+            execute format('select exists (select from %s as r join crmshift.sync_queue as q on q.subject = $1 and q.key = jsonb_build_object(%s) where jsonb_build_object(%s) = $2)',
+                           c.source::regclass,
+                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.key, c.columns) with ordinality as u (k, col, i)),
+                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.parent_key, c.parent_columns) with ordinality as u (k, col, i)))
+               into found_one using c.subject, subject_key;
+            if found_one then
+                return true;
+            end if;
+        end loop;
+    end loop;
+    return false;
+end
+$_$;
 
 -- Name: FUNCTION is_outstanding(of_mapping text, of_key jsonb); Type: COMMENT
 
@@ -2189,10 +2214,22 @@ begin
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
+                 select taken.subject, taken.side,
+                        jsonb_agg(distinct taken.key) filter (where not held.back) as keys,
+                        jsonb_agg(distinct taken.key) filter (where held.back) as held
                    from taken join crmshift.mapping as m on m.name = taken.subject
+                  cross join lateral (select exists (select from crmshift.sync_queue as q
+                                                      where q.subject = taken.subject and q.key in (taken.key, '{}')
+                                                        and q.side <> taken.side and q.reason not in ('nested', 'parent'))) as held (back)
                   group by taken.subject, taken.side, m.position order by m.position, taken.side loop
-            perform crmshift.sync_subjects(r.subject, r.keys, r.side);
+            if r.keys is not null then
+                perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
+            end if;
+            -- The other side has queued writes of these: both wait to be settled together.
+            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate)
+            select r.subject, k, r.side,
+                   case when crmshift.legacy_row(r.subject, k, r.side = 'target') is null then 'delete' else 'update' end, 'held', 'SH010'
+              from jsonb_array_elements(r.held) as k;
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;
@@ -2233,6 +2270,8 @@ begin
            count(distinct side) filter (where reason <> 'parent') > 1 as apart,
            (array_agg(op order by id) filter (where side = 'legacy' and reason <> 'parent'))[1] as legacy_op,
            (array_agg(op order by id) filter (where side = 'target' and reason <> 'parent'))[1] as target_op,
+           (array_agg(op order by id desc) filter (where side = 'legacy' and reason <> 'parent'))[1] as legacy_last_op,
+           (array_agg(op order by id desc) filter (where side = 'target' and reason <> 'parent'))[1] as target_last_op,
            (array_agg(sqlstate order by id) filter (where reason <> 'parent'))[1] is not distinct from 'SH012' as met_another
       into q from crmshift.sync_queue where subject = of_subject and key = of_key;
     if q.ids is null then
@@ -2270,7 +2309,9 @@ begin
                 end if;
             end loop;
             written := 'legacy';
-        elsif q.apart and (crmshift.legacy_row(of_subject, of_key, false) is not null or crmshift.legacy_row(of_subject, of_key, true) is not null) then
+        elsif q.apart and q.legacy_last_op = 'delete' and q.target_last_op = 'delete' then
+            null;  -- both took it away
+        elsif q.apart then
             select coalesce(min(p.policy), 'last_update_wins') into delete_policy
               from crmshift.conflict_policy as p where p.subject = of_subject and p.conflict = 'delete';
             written := case delete_policy when 'last_update_wins' then q.last_side when 'first_update_wins' then q.first_side
