@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.properties.model import LEGACY
 
 _TEXTS = {
-    "contacts": ("city", "email", "zip", "lead_source", "lead_status"),
-    "customers": ("city", "email", "zip"),
-    "leads": ("source", "disposition"),
+    "contacts": ("city", "lead_status"),
+    "customers": ("city",),
+    "leads": ("disposition",),
     "contact_custom_fields": ("value",),
     "customer_custom_fields": ("value",),
     "appointments": ("status",),

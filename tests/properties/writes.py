@@ -36,7 +36,7 @@ class Statement:
 
 Statements = st.SearchStrategy[Statement]
 
-texts = st.sampled_from(["'$T'", "'$T'", "'$T'", "'$B'", "null", "''"])
+texts = st.sampled_from(["'$T'", "'$T'", "'$T'", "'$B'", "'$B'", "null", "''"])
 times = st.sampled_from(["now()", "clock_timestamp()", "null", "'2020-01-01Z'", "'2030-01-01Z'", "'infinity'"])
 people = st.sampled_from(
     [f"'{p}'" for p in (*PEOPLE[:1] * 4, *PEOPLE[1:4], *PEOPLE)]
@@ -136,7 +136,7 @@ def _type(column: str) -> str:
 
 # --- legacy
 
-_contact = dict.fromkeys(("city", "email", "zip", "lead_source", "lead_status"), texts)
+_contact = dict.fromkeys(("city", "zip", "lead_source", "lead_status"), texts)
 _contact_clocks = {"created_at": times, "updated_at": times}
 
 insert_contacts = insert("contacts", {"id": people}, {"workspace_id": workspaces}, {**_contact, **_contact_clocks})
@@ -217,7 +217,7 @@ delete_appointments = st.one_of(
 
 # --- target
 
-_customer = dict.fromkeys(("city", "email", "zip", "address2"), texts)
+_customer = dict.fromkeys(("city", "zip", "address2"), texts)
 _customer_clocks = {"dateadded": times, "lastchanged": times}
 
 insert_customers = insert(
