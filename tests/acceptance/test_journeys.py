@@ -624,7 +624,6 @@ def test_of_two_writes_to_one_column_the_loser_is_logged(make_database: Callable
         assert loser not in status.out
 
 
-@pytest.mark.xfail(strict=True, reason="A11: the lead just demoted is elected again")
 def test_an_application_can_choose_the_primary_lead(make_crm: Callable[[str], Crm]) -> None:
     crm = make_crm("seeded")
     must(0, "apply", "--to", "parallel-operation", "--yes", dsn=crm.dsn)
