@@ -1,4 +1,5 @@
 -- What contacts should hold: one row for each customer, with the facts of its primary lead. Other leads never show in legacy.
+-- While a transaction has left a customer without a primary lead, before one is elected, its contact keeps the facts it has.
 -- No casts to legacy's shorter types: a value that does not fit must fail and be queued, not be cut.
 
 create view crmshift.contacts_expected as
@@ -12,13 +13,17 @@ select t.cst_id        as id,
        t.city,
        t.state,
        t.zip,
-       l.source        as lead_source,
-       l.disposition   as lead_status,
-       l.appointment_status,
+       case when l.id is null then c.lead_source else l.source end as lead_source,
+       case when l.id is null then c.lead_status else l.disposition end as lead_status,
+       case when l.id is null then c.appointment_status else l.appointment_status end as appointment_status,
        t.dateadded     as created_at,
-       greatest(t.lastchanged, l.lastchangedon) as updated_at
+       greatest(t.lastchanged, l.lastchangedon, c.updated_at) as updated_at
   from public.customers as t
-  left join public.leads as l on l.customer_id = t.cst_id and l.is_primary;
+  left join public.leads as l on l.customer_id = t.cst_id and l.is_primary
+  left join lateral (select c.lead_source, c.lead_status, c.appointment_status, c.updated_at
+                       from public.contacts as c
+                      where c.id = t.cst_id and l.id is null and exists (select from public.leads as o where o.customer_id = t.cst_id)
+                      limit 1) as c on true;  -- with the limit this is asked only where there is no primary lead
 comment on view crmshift.contacts_expected is 'What public.contacts should hold, read from public.customers and their primary public.leads.';
 
 insert into crmshift.mapping (name, entity, direction, target, key, key_types, clock, position) values

@@ -1,10 +1,12 @@
 -- What the primary lead of a customer should hold: one row for each contact that has any lead fact, or an appointment.
 -- A lead that is there stays while its contact does: a status set back to NULL clears the disposition and keeps the lead.
+-- While a customer waits for the election of a primary lead there is none to write to, and none must be made: that fails, and
+-- is queued until it is known which one it is.
 
 create view crmshift.leads_expected as
 select c.id                 as customer_id,
        c.workspace_id,
-       true                 as is_primary,
+       case when l.id is null and exists (select from public.leads as o where o.customer_id = c.id) then null else true end as is_primary,
        c.lead_source::text  as source,
        c.lead_status::text  as disposition,
        c.appointment_status::text as appointment_status,

@@ -1,7 +1,7 @@
 -- What legacy cannot hold, row by row and value by value: what a rollback would lose and a delete in legacy archives.
 
 create view crmshift.beyond_legacy as
-with l as (select * from public.leads)
+with l as not materialized (select * from public.leads)  -- so that one customer's can be looked up
 select l.customer_id, l.workspace_id, 'public.leads'::text as table_name, jsonb_build_object('id', l.id) as key, null::text as column_name,
        'lead that is not the primary one' as what
   from l where not l.is_primary
@@ -44,16 +44,17 @@ as $$
 declare
     all_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids));
     second_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids) and not is_primary);
-    all_appointments bigint[] := array(select id from public.lead_appointments where lead_id = any (all_leads));
+    all_appointments bigint[] := array(select a.id from public.leads as l join public.lead_appointments as a
+                                           on a.workspace_id = l.workspace_id and a.lead_id = l.id where l.customer_id = any (customer_ids));
 begin
     insert into crmshift.archive (table_name, key, row_data, reason)
     select 'public.leads', jsonb_build_object('id', l.id), to_jsonb(l), 'contact deleted in legacy'
       from public.leads as l
      where l.is_primary and l.customer_id = any (customer_ids)
        and exists (select from crmshift.beyond_legacy as b
-                    where b.customer_id = l.customer_id and b.table_name = 'public.leads' and b.column_name is not null);
+                    where b.customer_id = any (customer_ids) and b.customer_id = l.customer_id and b.table_name = 'public.leads' and b.column_name is not null);
     perform crmshift.archive_appointment_fields(all_appointments);
-    with gone as (delete from public.lead_appointments where lead_id = any (second_leads) returning *)
+    with gone as (delete from public.lead_appointments where id = any (all_appointments) and lead_id = any (second_leads) returning *)
     insert into crmshift.archive (table_name, key, row_data, reason)
     select 'public.lead_appointments', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
     with gone as (delete from public.lead_custom_fields where lead_id = any (all_leads) returning *)

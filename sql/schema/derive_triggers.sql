@@ -28,11 +28,17 @@ with s as (
            string_agg('k' || i, ', ' order by i) as variables,
            string_agg(format('array_agg(%I)', c), ', ' order by i) as collected,
            string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('n.%I as new_%s, w.%I as old_%s', c, i, c, i), ', ' order by i) as both,
+           string_agg(format('k%s := case when same_key then array[one.new_%s] else array[one.new_%s, one.old_%s] end;', i, i, i, i), E'\n            ' order by i) as taken,
+           string_agg('one.new_' || i, ', ' order by i) as new_keys,
+           string_agg('one.old_' || i, ', ' order by i) as old_keys,
            string_agg(format('$%s[:half]', i), ', ' order by i) as first_half,
            string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half
       from s, unnest(s.keys) with ordinality as u (c, i)
 ), r as (
-    select string_agg(quote_ident(c), ', ' order by c) as reads from s, unnest(s.reads) as c
+    select string_agg(quote_ident(c), ', ' order by c) as reads, string_agg(format('n.%I', c), ', ' order by c) as n_reads,
+           string_agg(format('w.%I', c), ', ' order by c) as w_reads
+      from s, unnest(s.reads) as c
 ), f as (
     select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
            x ->> 'whole_of' as whole_of,
@@ -66,9 +72,12 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
+           -- Nested, for the condition of one `if` is set up as a whole before any of it is asked.
            coalesce(string_agg(format($sql$
-            if op = 'INSERT' and exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            if op = 'INSERT' then
+                if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
            coalesce(string_agg(format($sql$
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
@@ -105,24 +114,29 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
                             where q.side = %12$L and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;%13$s
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array[%15$s]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in (%15$s) and t.tgdeferrable and t.tgname not like 'crmshift\_%%') then
+                perform crmshift.try_deferred(array[%15$s]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -160,6 +174,8 @@ as $trigger$
 -- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     %5$s;
@@ -172,11 +188,18 @@ begin
     elsif tg_op = 'DELETE' then
         select %6$s into %7$s from (select distinct %8$s from was) as x;
     elsif tg_op = 'UPDATE' then
-        select %6$s into %7$s from (
-            select distinct %8$s from (
-                (select %9$s from changed except all select %9$s from was)
-                union all
-                (select %9$s from was except all select %9$s from changed)) as y) as x;
+        select %19$s, (%20$s) is distinct from (%21$s) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (%22$s) = (%23$s);
+            %24$s
+        elsif not one.alone then
+            select %6$s into %7$s from (
+                select distinct %8$s from (
+                    (select %9$s from changed except all select %9$s from was)
+                    union all
+                    (select %9$s from was except all select %9$s from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -204,6 +227,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.%12$I(%7$s, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -217,7 +243,8 @@ begin
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
        s.side, about.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, s.other_side,
-       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached)
+       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached,
+       k.both, r.n_reads, r.w_reads, k.new_keys, k.old_keys, k.taken)
   from s, k, r, calls, about
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert

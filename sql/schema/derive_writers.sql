@@ -29,6 +29,8 @@ with m as (
            string_agg(format('e.%I', c), ', ' order by i) as e_columns,
            string_agg(format('t.%I', c), ', ' order by i) as t_columns,
            string_agg(format('e.%1$I = k.%1$I', c), ' and ' order by i) as e_is_k,
+           string_agg(format('e.%I = ($%s)[1]', c, i), ' and ' order by i) as e_is_only,
+           string_agg(format('t.%I = ($%s)[1]', c, i), ' and ' order by i) as t_is_only,
            string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by i) as t_is_k,
            string_agg(format('t.%1$I = e.%1$I', c), ' and ' order by i) as t_is_e,
            string_agg(format('w.%1$I = d.%1$I', c), ' and ' order by i) as w_is_d,
@@ -43,6 +45,11 @@ with m as (
            string_agg(format('e.%I', c), ', ' order by i) as e_columns,
            string_agg(format('t.%I', c), ', ' order by i) as t_columns,
            string_agg(format('w.%I', c), ', ' order by i) as w_columns,
+           string_agg(format('one.%I', c), ', ' order by i) as one_columns,
+           string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
+           string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
+           string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
@@ -67,7 +74,9 @@ with m as (
                   from rows from (jsonb_array_elements_text(b -> 'key'), jsonb_array_elements_text(b -> 'columns'))
                     as pair (to_name, from_name)), (select side from m)), ''), '') as noting,
            coalesce((select string_agg(distinct format('%L, w.%I', n, n), ', ')
-                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted,
+           coalesce((select string_agg(distinct format('%L, stored.%I', n, n), ', ')
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted_stored
       from m left join jsonb_array_elements(m.subjects) as b on true
 ), workspace as (
     select 'workspace_id' = any (m.columns) as known from m
@@ -105,48 +114,84 @@ union all
 select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
 language plpgsql
 as $writer$
--- Make %3$s hold what %8$s says for these keys; returns how many of them it speaks of.
+-- Make %3$s hold what %4$s says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
-begin%15$s
-    perform set_config('crmshift.writing', %25$L, true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest(%6$s) as k (%7$s)) as k join %8$s as e on %9$s
-    ), d as materialized (
-        select e.*
-          from e left join %3$s as t on %10$s%11$s
-         where t.%16$I is null or (%17$s) is distinct from (%18$s)%19$s
-    ), w as (
-        insert into %3$s as t (%4$s)
-        select %5$s from d order by %12$s
-        on conflict (%7$s)%13$s do update set %14$s%26$s
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
-      into expected, suppressed, uneven;
-    if suppressed > 0 then%27$s
+    one record;
+    stored record;
+    said text;
+begin%5$s
+    said := set_config('crmshift.writing', %6$L, true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.%7$I is null as "lacks it", (%8$s) is distinct from (%9$s)%10$s as "differs in it" into one
+          from %4$s as e left join %3$s as t on %11$s%12$s where %13$s;
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into %3$s as t (%14$s) values (%15$s)
+            on conflict (%16$s)%17$s do update set %18$s%19$s
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update %3$s as t set (%20$s) = row(%21$s) where %22$s%12$s returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (%23$s) is distinct from (%15$s) then
+            uneven := jsonb_build_array(jsonb_build_object(%24$s));
+        end if;
+    else%34$s
+        with e as materialized (
+            select e.* from (select distinct * from unnest(%25$s) as k (%16$s)) as k join %4$s as e on %26$s
+        ), d as materialized (
+            select e.*, t.%7$I is null as "lacks it"
+              from e left join %3$s as t on %11$s%12$s
+             where t.%7$I is null or (%8$s) is distinct from (%9$s)%10$s
+        ), u as (
+            update %3$s as t set (%20$s) = row(%35$s) from d where not d."lacks it" and %36$s%12$s
+            returning t.*
+        ), i as (
+            insert into %3$s as t (%14$s)
+            select %27$s from d where d."lacks it" order by %28$s
+            on conflict (%16$s)%17$s do update set %18$s%19$s
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
+          into expected, suppressed, uneven;
+    end if;
+    if suppressed > 0 then%32$s
         raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
-    end if;%24$s
+    end if;%33$s
     return expected;
 end
-$writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns, k.arguments, k.columns, m.view, k.e_is_k,
-       k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'),
-       coalesce(m.where_conflict, ''), c.assignments,
+$writer$$sql$,
+       'sync_' || m.name, k.parameters, m.target, m.view,
        case when m.lock_target then format($lock$
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
            m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
-       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target,
+       m.target, m.key[1], c.t_compared, c.e_compared, c.or_disagrees, k.t_is_e, coalesce(m.and_only, ''), k.e_is_only,
+       c.columns, c.one_columns, k.columns, coalesce(m.where_conflict, ''), c.assignments,
        -- Nothing is taken over that the mapping does not speak of.
-       case when m.and_only is not null and m.where_conflict is null then E'\n         where ' || substr(m.and_only, 6) else '' end,
+       case when m.and_only is not null and m.where_conflict is null then ' where ' || substr(m.and_only, 6) else '' end,
+       c.other_columns, c.one_others, k.t_is_only, c.stored_columns, f.noted_stored, k.arguments, k.e_is_k, c.d_columns,
+       replace(k.e_columns, 'e.', 'd.'), f.noted, k.w_is_d, c.w_columns,
        case when m.and_only is not null and m.where_conflict is null then format($strange$
         if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s where not (%5$s)) then
             raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
                 using errcode = 'SH013', hint = 'Give one of them another key.';
-        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end)
+        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end,
+       f.noting,
+       case when m.lock_target then '' else format($lock$
+        perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
+       c.d_others, replace(k.t_is_e, 'e.', 'd.'))
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint

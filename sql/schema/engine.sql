@@ -162,13 +162,38 @@ $$;
 comment on function crmshift.held(text, jsonb) is 'Whether the table of this mapping has queued writes of its own for one of these keys, which must not be overwritten unseen.';
 
 create function crmshift.is_outstanding(of_mapping text, of_key jsonb) returns boolean
-language sql stable
+language plpgsql stable
 as $$
-select exists (
-    select from crmshift.mapping_subject as s
-      join crmshift.sync_queue as q on q.subject = s.subject
-       and q.key in ((select jsonb_object_agg(k, of_key -> c) from unnest(s.key, s.columns) as u (k, c)), '{}')
-     where s.mapping = of_mapping)
+-- Whether the subject stands in the queue, or a row that hangs on it: an appointment that cannot leave its contact is what
+-- makes this contact's lead.
+declare
+    s record;
+    c record;
+    subject_key jsonb;
+    found_one boolean;
+begin
+    for s in select * from crmshift.mapping_subject where mapping = of_mapping loop
+        subject_key := crmshift.rename_keys(jsonb_build_array(of_key), s.columns, s.key) -> 0;
+        if exists (select from crmshift.sync_queue as q where q.subject = s.subject and q.key in (subject_key, '{}')) then
+            return true;
+        end if;
+        for c in select child.source, child.subject, child.key, child.columns, parent.key as parent_key, parent.columns as parent_columns
+                   from crmshift.source_subject as parent
+                   join crmshift.source_subject as child on child.source = parent.source and child.mode = 'sync' and child.whole
+                  where parent.subject = s.subject and parent.mode = 'fill'
+                    and exists (select from crmshift.sync_queue as q where q.subject = child.subject) loop
+            execute format('select exists (select from %s as r join crmshift.sync_queue as q on q.subject = $1 and q.key = jsonb_build_object(%s) where jsonb_build_object(%s) = $2)',
+                           c.source::regclass,
+                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.key, c.columns) with ordinality as u (k, col, i)),
+                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.parent_key, c.parent_columns) with ordinality as u (k, col, i)))
+               into found_one using c.subject, subject_key;
+            if found_one then
+                return true;
+            end if;
+        end loop;
+    end loop;
+    return false;
+end
 $$;
 comment on function crmshift.is_outstanding(text, jsonb) is 'Whether a row of either side need not agree with its mapping, because it stands in the sync queue.';
 
@@ -254,6 +279,22 @@ select crmshift.sync_rows(array_agg(m.name order by m.position),
 $$;
 comment on function crmshift.sync_subjects(text, jsonb, text, boolean) is 'Bring the other side than the one written up to date for these subjects. Raises when it cannot.';
 
+create function crmshift.legacy_row(of_subject text, of_key jsonb, from_view boolean) returns jsonb
+language plpgsql stable
+as $$
+declare
+    result jsonb;
+begin
+    execute (select format('select to_jsonb(x) from %s as x where %s',
+                           case when from_view then format('crmshift.%I', s.name || '_expected') else s.target::regclass::text end,
+                           (select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') from unnest(s.key, s.key_types) as u (k, t)))
+               from crmshift.mapping as s where s.name = of_subject)
+       into result using of_key;
+    return result;
+end
+$$;
+comment on function crmshift.legacy_row(text, jsonb, boolean) is 'A row of legacy as it is, or as the target says it should be.';
+
 create function crmshift.settle_nested() returns void
 language plpgsql
 as $$
@@ -267,10 +308,22 @@ begin
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
+                 select taken.subject, taken.side,
+                        jsonb_agg(distinct taken.key) filter (where not held.back) as keys,
+                        jsonb_agg(distinct taken.key) filter (where held.back) as held
                    from taken join crmshift.mapping as m on m.name = taken.subject
+                  cross join lateral (select exists (select from crmshift.sync_queue as q
+                                                      where q.subject = taken.subject and q.key in (taken.key, '{}')
+                                                        and q.side <> taken.side and q.reason not in ('nested', 'parent'))) as held (back)
                   group by taken.subject, taken.side, m.position order by m.position, taken.side loop
-            perform crmshift.sync_subjects(r.subject, r.keys, r.side);
+            if r.keys is not null then
+                perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
+            end if;
+            -- The other side has queued writes of these: both wait to be settled together.
+            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate)
+            select r.subject, k, r.side,
+                   case when crmshift.legacy_row(r.subject, k, r.side = 'target') is null then 'delete' else 'update' end, 'held', 'SH010'
+              from jsonb_array_elements(r.held) as k;
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;

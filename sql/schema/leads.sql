@@ -24,7 +24,7 @@ create table public.leads (
         references public.customers (workspace_id, cst_id) on update cascade
 );
 create unique index customer_has_one_primary_lead on public.leads (customer_id) where is_primary;
-create index leads_customer_id_idx on public.leads (workspace_id, customer_id);
+create index leads_customer_id_idx on public.leads (customer_id, workspace_id);
 create index leads_disposition_idx on public.leads (workspace_id, disposition);
 create index leads_stage_idx on public.leads (workspace_id, stg_id) where stg_id is not null;
 
@@ -34,7 +34,7 @@ comment on column public.leads.sourcesubdescr is 'Has no counterpart in legacy.'
 comment on column public.leads.disposition is 'Legacy: contacts.lead_status, verbatim.';
 comment on column public.leads.stg_id is 'Stage of the pipeline; has no counterpart in legacy.';
 comment on column public.leads.appointment_status is 'Legacy: contacts.appointment_status, verbatim. The appointments themselves are in lead_appointments.';
-comment on column public.leads.is_primary is 'The lead legacy sees: the migrated one, else the first. At most one for each customer; crmshift sees to it that there is one.';
+comment on column public.leads.is_primary is 'The lead legacy sees: the migrated one, or the one chosen since. In every committed state a customer that has leads has exactly one; see crmshift.primary_lead_rule.';
 comment on column public.leads.entrydate is 'When the enquiry was entered; for a migrated lead, when its contact was.';
 comment on column public.leads.apptdate is 'Free for the application; appointments have their own table and their own dates.';
 comment on column public.leads.lastchangedon is 'When the lead last changed. Legacy keeps one clock for contact and lead: the later of this and customers.lastchanged.';

@@ -44,22 +44,6 @@ end
 $$;
 comment on function crmshift.lock_row(text, jsonb) is 'Hold one subject on both sides until the transaction ends, legacy first.';
 
-create function crmshift.legacy_row(of_subject text, of_key jsonb, from_view boolean) returns jsonb
-language plpgsql stable
-as $$
-declare
-    result jsonb;
-begin
-    execute (select format('select to_jsonb(x) from %s as x where %s',
-                           case when from_view then format('crmshift.%I', s.name || '_expected') else s.target::regclass::text end,
-                           (select string_agg(format('x.%I = ($1 ->> %L)::%s', k, k, t), ' and ') from unnest(s.key, s.key_types) as u (k, t)))
-               from crmshift.mapping as s where s.name = of_subject)
-       into result using of_key;
-    return result;
-end
-$$;
-comment on function crmshift.legacy_row(text, jsonb, boolean) is 'A row of legacy as it is, or as the target says it should be.';
-
 create function crmshift.merge(of_subject text, of_key jsonb, ids bigint[], both_inserted boolean, first_side text, last_side text)
 returns table (columns text[], policy text, winner text, losing jsonb, result jsonb)
 language plpgsql stable
@@ -241,6 +225,8 @@ begin
            count(distinct side) filter (where reason <> 'parent') > 1 as apart,
            (array_agg(op order by id) filter (where side = 'legacy' and reason <> 'parent'))[1] as legacy_op,
            (array_agg(op order by id) filter (where side = 'target' and reason <> 'parent'))[1] as target_op,
+           (array_agg(op order by id desc) filter (where side = 'legacy' and reason <> 'parent'))[1] as legacy_last_op,
+           (array_agg(op order by id desc) filter (where side = 'target' and reason <> 'parent'))[1] as target_last_op,
            (array_agg(sqlstate order by id) filter (where reason <> 'parent'))[1] is not distinct from 'SH012' as met_another
       into q from crmshift.sync_queue where subject = of_subject and key = of_key;
     if q.ids is null then
@@ -278,7 +264,9 @@ begin
                 end if;
             end loop;
             written := 'legacy';
-        elsif q.apart and (crmshift.legacy_row(of_subject, of_key, false) is not null or crmshift.legacy_row(of_subject, of_key, true) is not null) then
+        elsif q.apart and q.legacy_last_op = 'delete' and q.target_last_op = 'delete' then
+            null;  -- both took it away
+        elsif q.apart then
             select coalesce(min(p.policy), 'last_update_wins') into delete_policy
               from crmshift.conflict_policy as p where p.subject = of_subject and p.conflict = 'delete';
             written := case delete_policy when 'last_update_wins' then q.last_side when 'first_update_wins' then q.first_side
@@ -352,7 +340,7 @@ begin
           from crmshift.drift(m.name) as d
          cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
          where (of_entry.op <> 'truncate' or d.kind <> 'missing')
-           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
+           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key and q.reason <> 'parent');
         if apart is not null then
             perform crmshift.sync_or_queue(m.name, apart);
         end if;

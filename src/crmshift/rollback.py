@@ -131,7 +131,7 @@ def _fence(conn: Connection, compiled: Compiled) -> None:
             table = sql.Identifier(*mapping.target.split("."))
             if db.fetch_value(conn, "select to_regclass(%s)", [mapping.target]) is not None:
                 conn.execute(sql.SQL("lock table {} in access exclusive mode").format(table))
-    if db.fetch_value(conn, "select to_regprocedure('crmshift.drain(integer)')") is None:
+    if db.fetch_value(conn, "select to_regproc('crmshift.drain')") is None:
         return
     conn.execute("select crmshift.drain(2147483647)")
     outstanding = db.fetch_value(conn, "select count(*) from crmshift.sync_queue where side = 'target'")

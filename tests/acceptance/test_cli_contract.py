@@ -31,10 +31,17 @@ COMMANDS = (
     "status",
     "log",
     "sync status",
+    "sync pause",
+    "sync resume",
+    "sync mode",
+    "sync on-error",
     "sync drain",
+    "conflicts list",
+    "conflicts show",
+    "conflicts resolve",
     "demo",
 )
-GROUPS = ("", "backfill", "sync")
+GROUPS = ("", "backfill", "conflicts", "sync")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

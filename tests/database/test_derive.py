@@ -183,7 +183,7 @@ def test_one_more_column_is_one_line_in_each_view_and_no_python(
                 "       c.created_at", "       c.birthday as born,\n       c.created_at", 1
             ),
             "sql/mapping/contacts.sql": lambda s: s.replace(
-                "       l.source ", "       t.born as birthday,\n       l.source ", 1
+                "       t.dateadded ", "       t.born as birthday,\n       t.dateadded ", 1
             ),
         },
     )
@@ -368,7 +368,9 @@ def test_a_mapping_with_names_that_need_quotes_works(make_database: Callable[[st
                 1,
             ),
             "sql/mapping/contacts.sql": lambda s: s.replace(
-                "       l.source ", '       t."Home" as "Home Page",\n       t."user" as "order",\n       l.source ', 1
+                "       t.dateadded ",
+                '       t."Home" as "Home Page",\n       t."user" as "order",\n       t.dateadded ',
+                1,
             ),
         },
     )
@@ -401,7 +403,9 @@ def test_a_column_of_a_type_without_equality_is_refused_before_any_write_could_f
             "sql/mapping/customers.sql": lambda s: s.replace(
                 "       c.created_at", "       c.extra,\n       c.created_at", 1
             ),
-            "sql/mapping/contacts.sql": lambda s: s.replace("       l.source ", "       t.extra,\n       l.source ", 1),
+            "sql/mapping/contacts.sql": lambda s: s.replace(
+                "       t.dateadded ", "       t.extra,\n       t.dateadded ", 1
+            ),
         },
     )
     with pytest.raises(Refused, match=r"extra of public\.contacts is of type json, which has no equality"):
@@ -418,7 +422,10 @@ def test_the_writers_are_planned_once_and_not_at_every_call(installed: str) -> N
     """A generic plan for an array of keys never looks cheaper: unless it is forced, every write is planned anew."""
     with psycopg.connect(installed) as conn:
         settings = conn.execute(
-            "select proname, proconfig from pg_proc where pronamespace = 'crmshift'::regnamespace and proname like 'tg\\_%'"
+            """
+            select proname, proconfig from pg_proc
+             where pronamespace = 'crmshift'::regnamespace and proname in (select 'tg_' || (parse_ident(source))[2] from crmshift.feed)
+            """
         ).fetchall()
     assert len(settings) == len(SOURCES)
     for name, config in settings:
@@ -433,6 +440,8 @@ def test_every_writer_takes_its_rows_in_the_order_of_their_keys(installed: str) 
         for statement in step.statements if step.planned.verb is Verb.INSTALL else ():
             for clause in ("on conflict (", "for no key update"):
                 for before in statement.sql.split(clause)[:-1]:
+                    if re.search(r"values \([^()]*\)\s*$", before):
+                        continue  # one row
                     assert re.search(r"order by [dekt]\.[^\n]*\s*$", before), statement.object
                     writers += 1
     assert writers >= 2 * len(FILES)

@@ -56,13 +56,14 @@ CREATE FUNCTION crmshift.appointments_of_leads(customer_ids uuid[]) RETURNS TABL
     LANGUAGE sql STABLE
     AS $_$
 -- A write on leads can change which appointments legacy sees: those of a lead that became primary, that is so no more, or
--- that went to another customer.
+-- that went to another customer. While none is primary it goes on seeing those it sees.
 select 'appointments', jsonb_build_object('id', a.id)
   from unnest($1) as k (id)
   join public.leads as l on l.customer_id = k.id
   join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
  where case when l.is_primary then not exists (select from public.appointments as o where o.id = a.id and o.contact_id = l.customer_id)
-            else exists (select from public.appointments as o where o.id = a.id) end
+            else exists (select from public.appointments as o where o.id = a.id)
+                 and exists (select from public.leads as p where p.customer_id = l.customer_id and p.is_primary) end
 $_$;
 
 -- Name: FUNCTION appointments_of_leads(customer_ids uuid[]); Type: COMMENT
@@ -111,16 +112,17 @@ CREATE FUNCTION crmshift.archive_lead(customer_ids uuid[]) RETURNS void
 declare
     all_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids));
     second_leads uuid[] := array(select id from public.leads where customer_id = any (customer_ids) and not is_primary);
-    all_appointments bigint[] := array(select id from public.lead_appointments where lead_id = any (all_leads));
+    all_appointments bigint[] := array(select a.id from public.leads as l join public.lead_appointments as a
+                                           on a.workspace_id = l.workspace_id and a.lead_id = l.id where l.customer_id = any (customer_ids));
 begin
     insert into crmshift.archive (table_name, key, row_data, reason)
     select 'public.leads', jsonb_build_object('id', l.id), to_jsonb(l), 'contact deleted in legacy'
       from public.leads as l
      where l.is_primary and l.customer_id = any (customer_ids)
        and exists (select from crmshift.beyond_legacy as b
-                    where b.customer_id = l.customer_id and b.table_name = 'public.leads' and b.column_name is not null);
+                    where b.customer_id = any (customer_ids) and b.customer_id = l.customer_id and b.table_name = 'public.leads' and b.column_name is not null);
     perform crmshift.archive_appointment_fields(all_appointments);
-    with gone as (delete from public.lead_appointments where lead_id = any (second_leads) returning *)
+    with gone as (delete from public.lead_appointments where id = any (all_appointments) and lead_id = any (second_leads) returning *)
     insert into crmshift.archive (table_name, key, row_data, reason)
     select 'public.lead_appointments', jsonb_build_object('id', id), to_jsonb(gone), 'contact deleted in legacy' from gone;
     with gone as (delete from public.lead_custom_fields where lead_id = any (all_leads) returning *)
@@ -378,6 +380,49 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.call_writer(verb text, of_mapping text, keys jsonb) IS 'Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.';
 
+-- Name: change_customer(uuid, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.change_customer(customer uuid, changes jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+    perform crmshift.refuse_unknown(changes, '{firstname,lastname,email,phone1,address1,address2,city,state,zip,lastchanged}', 'customer');
+    perform crmshift.lock_customer(customer);
+    update public.customers as c
+       set (firstname, lastname, email, phone1, address1, address2, city, state, zip, lastchanged)
+         = (select n.firstname, n.lastname, n.email, n.phone1, n.address1, n.address2, n.city, n.state, n.zip, n.lastchanged
+              from jsonb_populate_record(c, jsonb_build_object('lastchanged', clock_timestamp()) || changes) as n)
+     where c.cst_id = customer and changes <> '{}';
+end
+$$;
+
+-- Name: FUNCTION change_customer(customer uuid, changes jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.change_customer(customer uuid, changes jsonb) IS 'Change columns of a customer: select crmshift.change_customer(''…'', ''{"city": "Bonn"}''). lastchanged is now, unless given.';
+
+-- Name: change_lead(uuid, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.change_lead(lead uuid, changes jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+    perform crmshift.refuse_unknown(changes, '{productid,source,sourcesubdescr,disposition,stg_id,appointment_status,entrydate,apptdate,lastchangedon,lastchangedby}', 'lead');
+    perform crmshift.lock_lead(lead);
+    update public.leads as l
+       set (productid, source, sourcesubdescr, disposition, stg_id, appointment_status, entrydate, apptdate, lastchangedon, lastchangedby)
+         = (select n.productid, n.source, n.sourcesubdescr, n.disposition, n.stg_id, n.appointment_status, n.entrydate, n.apptdate,
+                   n.lastchangedon, n.lastchangedby
+              from jsonb_populate_record(l, jsonb_build_object('lastchangedon', clock_timestamp()) || changes) as n)
+     where l.id = lead and changes <> '{}';
+end
+$$;
+
+-- Name: FUNCTION change_lead(lead uuid, changes jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.change_lead(lead uuid, changes jsonb) IS 'Change columns of a lead: select crmshift.change_lead(''…'', ''{"disposition": "won", "stg_id": 4}''). lastchangedon is now, unless given.';
+
 -- Name: changes_query(text, text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.changes_query(of_source text, operation text) RETURNS text
@@ -509,6 +554,14 @@ select 'leads', jsonb_build_object('customer_id', l.customer_id), format('%s lea
  where $1 is null or l.workspace_id = $1
  group by l.customer_id
 having count(*) filter (where l.is_primary) <> 1
+union all
+select 'leads', jsonb_build_object('trigger', n.name), case when t.tgname is null then 'trigger is missing' else 'trigger is disabled' end
+  from (values ('public.leads', 'crmshift_then_note_insert'), ('public.leads', 'crmshift_then_note_update'),
+               ('public.leads', 'crmshift_then_note_delete'), ('public.leads', 'crmshift_then_note_closed'),
+               ('public.leads', 'crmshift_ask_primary_lead'), ('public.leads', 'crmshift_then_make_primary_lead'),
+               ('crmshift.primary_lead_wanted', 'customer_with_leads_has_a_primary_one')) as n (on_table, name)
+  left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(n.on_table) and t.tgname = n.name
+ where t.tgname is null or t.tgenabled in ('D', 'R')
 $_$;
 
 -- Name: FUNCTION check_primary_lead(of_workspace uuid); Type: COMMENT
@@ -579,6 +632,81 @@ $$;
 -- Name: FUNCTION check_triggers_attached(of_workspace uuid); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table has its sync triggers, enabled';
+
+-- Name: create_customer(uuid, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.create_customer(workspace uuid, facts jsonb DEFAULT '{}'::jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    n public.customers;
+begin
+    perform crmshift.refuse_unknown(facts, '{cst_id,firstname,lastname,email,phone1,address1,address2,city,state,zip,dateadded,lastchanged}', 'customer');
+    n.cst_id := gen_random_uuid();
+    n.dateadded := clock_timestamp();
+    n.lastchanged := n.dateadded;
+    n := jsonb_populate_record(n, facts);
+    insert into public.customers (cst_id, workspace_id, firstname, lastname, email, phone1, address1, address2, city, state, zip, dateadded, lastchanged)
+    values (n.cst_id, workspace, n.firstname, n.lastname, n.email, n.phone1, n.address1, n.address2, n.city, n.state, n.zip, n.dateadded, n.lastchanged);
+    return n.cst_id;
+end
+$$;
+
+-- Name: FUNCTION create_customer(workspace uuid, facts jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.create_customer(workspace uuid, facts jsonb) IS 'Make a customer; returns its id. The facts may bring an id (cst_id), so that a request that is repeated makes one customer only.';
+
+-- Name: create_lead(uuid, jsonb, boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.create_lead(customer uuid, facts jsonb DEFAULT '{}'::jsonb, make_primary boolean DEFAULT false) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    n public.leads;
+begin
+    perform crmshift.refuse_unknown(facts, '{id,productid,source,sourcesubdescr,disposition,stg_id,appointment_status,entrydate,apptdate,lastchangedon,lastchangedby}', 'lead');
+    perform crmshift.lock_customer(customer);
+    n.id := gen_random_uuid();
+    n.entrydate := clock_timestamp();
+    n.lastchangedon := n.entrydate;
+    n := jsonb_populate_record(n, facts);
+    if make_primary then
+        update public.leads as l set is_primary = false where l.customer_id = customer and l.is_primary;
+    end if;
+    insert into public.leads (id, customer_id, workspace_id, productid, source, sourcesubdescr, disposition, stg_id, appointment_status,
+                              is_primary, entrydate, apptdate, lastchangedon, lastchangedby)
+    select n.id, c.cst_id, c.workspace_id, n.productid, n.source, n.sourcesubdescr, n.disposition, n.stg_id, n.appointment_status,
+           not exists (select from public.leads as p where p.customer_id = c.cst_id and p.is_primary),
+           n.entrydate, n.apptdate, n.lastchangedon, n.lastchangedby
+      from public.customers as c where c.cst_id = customer;
+    return n.id;
+end
+$$;
+
+-- Name: FUNCTION create_lead(customer uuid, facts jsonb, make_primary boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.create_lead(customer uuid, facts jsonb, make_primary boolean) IS 'Make a lead of a customer; returns its id. The first one is primary, another one where make_primary is true.';
+
+-- Name: delete_lead(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.delete_lead(lead uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+begin
+    perform crmshift.lock_lead(lead);
+    delete from public.appointment_custom_fields as f using public.leads as l, public.lead_appointments as a
+     where l.id = lead and a.workspace_id = l.workspace_id and a.lead_id = l.id and f.appointment_id = a.id;
+    delete from public.lead_custom_fields as f where f.lead_id = $1;
+    delete from public.leads as l where l.id = lead;
+end
+$_$;
+
+-- Name: FUNCTION delete_lead(lead uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.delete_lead(lead uuid) IS 'Delete a lead with its custom fields and appointments. Where it was the primary one, another takes its place when the transaction commits.';
 
 -- Name: describe_mapping(text); Type: FUNCTION
 
@@ -884,6 +1012,83 @@ select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id))
   full join (select * from public.leads as t where true and ($1 is null or workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
  where t.customer_id is null or e.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
 $_$;
+
+-- Name: elect_or_queue(uuid[], uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.elect_or_queue(customer_ids uuid[], demoted uuid[], closed uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Elect; where that fails, halve the customers until the bad ones stand alone, and queue those. A drain elects before it settles.
+declare
+    half integer := cardinality(customer_ids) / 2;
+    state text; why text; violated text; in_table text; in_column text;
+begin
+    begin
+        perform crmshift.elect_primary_lead(customer_ids, demoted, closed);
+        return;
+    exception when others then
+        get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
+                                in_table = table_name, in_column = column_name;
+        if exists (select from crmshift.sync_control as c where c.entity = 'customer' and c.on_error = 'raise') then
+            raise;
+        end if;
+    end;
+    if state in ('55P03', '40P01') then
+        perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent above
+    end if;
+    if half > 0 then
+        perform crmshift.elect_or_queue(customer_ids[:half], demoted, closed);
+        perform crmshift.elect_or_queue(customer_ids[half + 1:], demoted, closed);
+    else
+        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate, message, constraint_name, table_name, column_name)
+        values ('contacts', jsonb_build_object('id', customer_ids[1]), 'target', 'failed', state, why,
+                nullif(violated, ''), nullif(in_table, ''), nullif(in_column, ''));
+    end if;
+end
+$$;
+
+-- Name: FUNCTION elect_or_queue(customer_ids uuid[], demoted uuid[], closed uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.elect_or_queue(customer_ids uuid[], demoted uuid[], closed uuid[]) IS 'Elect primary leads; customers for whom that fails are queued. Raises only where the entity customer is set to.';
+
+-- Name: elect_primary_lead(uuid[], uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.elect_primary_lead(customer_ids uuid[], demoted uuid[] DEFAULT '{}'::uuid[], closed uuid[] DEFAULT '{}'::uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+-- Give each of these customers that has leads but no primary one the lead that the rule chooses. Of the customers in
+-- `closed`, a primary lead that is closed makes way first, where there is an open one. The writes are ordinary ones.
+declare
+    vacant uuid[];
+    finished uuid[];
+begin
+    for pass in 1 .. 2 loop
+        vacant := crmshift.without_primary_lead(customer_ids);
+        select array_agg(l.id) into finished
+          from public.leads as l cross join crmshift.primary_lead_rule as r
+         where l.customer_id = any ($3) and l.is_primary and l.disposition = any (r.closed)
+           and exists (select from public.leads as o
+                        where o.customer_id = l.customer_id and coalesce(o.disposition <> all (r.closed), true));
+        if vacant is null and finished is null then
+            return;
+        end if;
+        if pass = 1 then
+            -- The contact's row is the lock of everything about one customer. What was found is looked at anew under it.
+            perform from public.contacts as c where c.id = any (customer_ids) order by c.id for no key update of c;
+        end if;
+    end loop;
+    if finished is not null then
+        update public.leads as l set is_primary = false where l.id = any (finished);
+        vacant := crmshift.without_primary_lead(customer_ids);
+    end if;
+    update public.leads as l set is_primary = true
+     where l.id in (select n.lead_id from crmshift.next_primary_lead(vacant, demoted) as n);
+end
+$_$;
+
+-- Name: FUNCTION elect_primary_lead(customer_ids uuid[], demoted uuid[], closed uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.elect_primary_lead(customer_ids uuid[], demoted uuid[], closed uuid[]) IS 'Elect a primary lead where a customer has leads and no primary one: select crmshift.elect_primary_lead(array[''customer id''::uuid]).';
 
 -- Name: ensure_parents(text, jsonb); Type: FUNCTION
 
@@ -1195,25 +1400,26 @@ $_$;
 CREATE FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
--- Called when leads of these customers were written. Give each that has leads but no primary one its first.
+-- Called before contacts are written from these customers' leads. In a trigger a customer without a primary lead is left to
+-- COMMIT: the statement may be the first of two. Otherwise somebody settles the queue, or repairs.
+declare
+    vacant uuid[];
 begin
-    if exists (select from unnest(customer_ids) as k (id) join public.leads as l on l.customer_id = k.id
-                where not exists (select from public.leads as p where p.customer_id = k.id and p.is_primary)) then
-        -- The contact's row is the lock of everything about one customer: two first leads at once must not both become primary.
-        perform from public.contacts as c where c.id = any (customer_ids) order by c.id for no key update of c;
+    if pg_trigger_depth() = 0 then
+        vacant := crmshift.without_primary_lead(customer_ids);
+    end if;
+    if vacant is not null then
+        perform from public.contacts as c where c.id = any (vacant) order by c.id for no key update of c;
         perform set_config('crmshift.writing', 'public.leads', true);
         update public.leads as l set is_primary = true
-         where l.id in (select distinct on (f.customer_id) f.id from public.leads as f
-                         where f.customer_id = any (customer_ids)
-                           and not exists (select from public.leads as p where p.customer_id = f.customer_id and p.is_primary)
-                         order by f.customer_id, f.entrydate, f.id);
+         where l.id in (select n.lead_id from crmshift.next_primary_lead(crmshift.without_primary_lead(vacant), '{}') as n);
     end if;
 end
 $$;
 
 -- Name: FUNCTION follow_primary_lead(customer_ids uuid[]); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) IS 'Where a customer has leads but no primary one, the first by entrydate becomes primary.';
+COMMENT ON FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) IS 'Before what is queued is settled: a customer with leads but no primary one gets one.';
 
 -- Name: held(text, jsonb); Type: FUNCTION
 
@@ -1237,14 +1443,39 @@ COMMENT ON FUNCTION crmshift.held(of_mapping text, keys jsonb) IS 'Whether the t
 -- Name: is_outstanding(text, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) RETURNS boolean
-    LANGUAGE sql STABLE
-    AS $$
-select exists (
-    select from crmshift.mapping_subject as s
-      join crmshift.sync_queue as q on q.subject = s.subject
-       and q.key in ((select jsonb_object_agg(k, of_key -> c) from unnest(s.key, s.columns) as u (k, c)), '{}')
-     where s.mapping = of_mapping)
-$$;
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- Whether the subject stands in the queue, or a row that hangs on it: an appointment that cannot leave its contact is what
+-- makes this contact's lead.
+declare
+    s record;
+    c record;
+    subject_key jsonb;
+    found_one boolean;
+begin
+    for s in select * from crmshift.mapping_subject where mapping = of_mapping loop
+        subject_key := crmshift.rename_keys(jsonb_build_array(of_key), s.columns, s.key) -> 0;
+        if exists (select from crmshift.sync_queue as q where q.subject = s.subject and q.key in (subject_key, '{}')) then
+            return true;
+        end if;
+        for c in select child.source, child.subject, child.key, child.columns, parent.key as parent_key, parent.columns as parent_columns
+                   from crmshift.source_subject as parent
+                   join crmshift.source_subject as child on child.source = parent.source and child.mode = 'sync' and child.whole
+                  where parent.subject = s.subject and parent.mode = 'fill'
+                    and exists (select from crmshift.sync_queue as q where q.subject = child.subject) loop
+            execute format('select exists (select from %s as r join crmshift.sync_queue as q on q.subject = $1 and q.key = jsonb_build_object(%s) where jsonb_build_object(%s) = $2)',
+                           c.source::regclass,
+                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.key, c.columns) with ordinality as u (k, col, i)),
+                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.parent_key, c.parent_columns) with ordinality as u (k, col, i)))
+               into found_one using c.subject, subject_key;
+            if found_one then
+                return true;
+            end if;
+        end loop;
+    end loop;
+    return false;
+end
+$_$;
 
 -- Name: FUNCTION is_outstanding(of_mapping text, of_key jsonb); Type: COMMENT
 
@@ -1290,6 +1521,84 @@ $_$;
 -- Name: FUNCTION legacy_row(of_subject text, of_key jsonb, from_view boolean); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.legacy_row(of_subject text, of_key jsonb, from_view boolean) IS 'A row of legacy as it is, or as the target says it should be.';
+
+-- Name: lock_customer(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.lock_customer(customer uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+-- Hold everything about one customer, on both sides, until the transaction ends. While the contact's row is waited for, nothing
+-- of the customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
+-- The other rows are waited for only shortly: their holder may want the contact next, so it is let go (that is what the
+-- inner block does), and all is tried again.
+declare
+    given text := current_setting('lock_timeout');
+    patience interval := given;  -- 0: forever
+    began timestamptz := clock_timestamp();
+    -- What the transaction held before this call is not let go: then, after a while, waiting is left to the deadlock detector.
+    holds_nothing boolean := pg_current_xact_id_if_assigned() is null;
+begin
+    loop
+        begin
+            perform from crmshift.customer_lock as k where k.customer_id = $1 for update;
+            if holds_nothing or clock_timestamp() < began + interval '1 s' then
+                perform set_config('lock_timeout', '50ms', true);
+            end if;
+            perform from crmshift.customer_field_lock as k where k.customer_id = $1 order by k.field_id for update;
+            perform from crmshift.appointment_lock as k where k.customer_id = $1 order by k.id for update;
+            perform from public.customers as c where c.cst_id = $1 for update;
+            if not found then
+                raise exception 'There is no customer %.', $1
+                    using errcode = 'SH001', hint = 'select cst_id from customers lists those this role can see.';
+            end if;
+            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
+            perform from public.leads as l where l.customer_id = $1 order by l.id for update;
+            perform from public.leads as l join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
+              where l.customer_id = $1 order by a.id for update of a;
+            perform set_config('lock_timeout', given, true);
+            return;
+        exception when lock_not_available then
+            if patience > '0' and clock_timestamp() > began + patience then
+                raise;
+            end if;
+        end;
+    end loop;
+end
+$_$;
+
+-- Name: FUNCTION lock_customer(customer uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.lock_customer(customer uuid) IS 'Hold everything about a customer until the transaction ends. Call it first in a transaction that writes leads directly; for several customers, in the order of their ids.';
+
+-- Name: lock_lead(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.lock_lead(lead uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+-- Hold everything about the customer of a lead; returns the customer.
+declare
+    customer uuid;
+    locked uuid;
+begin
+    loop
+        select l.customer_id into customer from public.leads as l where l.id = lead;
+        if customer is null then
+            raise exception 'There is no lead %.', lead
+                using errcode = 'SH001', hint = 'select id from leads lists those this role can see.';
+        elsif customer = locked then
+            return customer;
+        end if;
+        perform crmshift.lock_customer(customer);
+        locked := customer;  -- and look again: the lead may have passed to another customer, or gone
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION lock_lead(lead uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.lock_lead(lead uuid) IS 'Hold everything about the customer of a lead until the transaction ends; returns the customer.';
 
 -- Name: lock_row(text, jsonb); Type: FUNCTION
 
@@ -1369,6 +1678,8 @@ with m as (
            string_agg(format('e.%I', c), ', ' order by i) as e_columns,
            string_agg(format('t.%I', c), ', ' order by i) as t_columns,
            string_agg(format('e.%1$I = k.%1$I', c), ' and ' order by i) as e_is_k,
+           string_agg(format('e.%I = ($%s)[1]', c, i), ' and ' order by i) as e_is_only,
+           string_agg(format('t.%I = ($%s)[1]', c, i), ' and ' order by i) as t_is_only,
            string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by i) as t_is_k,
            string_agg(format('t.%1$I = e.%1$I', c), ' and ' order by i) as t_is_e,
            string_agg(format('w.%1$I = d.%1$I', c), ' and ' order by i) as w_is_d,
@@ -1383,6 +1694,11 @@ with m as (
            string_agg(format('e.%I', c), ', ' order by i) as e_columns,
            string_agg(format('t.%I', c), ', ' order by i) as t_columns,
            string_agg(format('w.%I', c), ', ' order by i) as w_columns,
+           string_agg(format('one.%I', c), ', ' order by i) as one_columns,
+           string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
+           string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
+           string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
@@ -1407,7 +1723,9 @@ with m as (
                   from rows from (jsonb_array_elements_text(b -> 'key'), jsonb_array_elements_text(b -> 'columns'))
                     as pair (to_name, from_name)), (select side from m)), ''), '') as noting,
            coalesce((select string_agg(distinct format('%L, w.%I', n, n), ', ')
-                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted,
+           coalesce((select string_agg(distinct format('%L, stored.%I', n, n), ', ')
+                       from m, jsonb_array_elements(m.subjects) as b2, jsonb_array_elements_text(b2 -> 'columns') as n), '') as noted_stored
       from m left join jsonb_array_elements(m.subjects) as b on true
 ), workspace as (
     select 'workspace_id' = any (m.columns) as known from m
@@ -1445,48 +1763,84 @@ union all
 select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
 language plpgsql
 as $writer$
--- Make %3$s hold what %8$s says for these keys; returns how many of them it speaks of.
+-- Make %3$s hold what %4$s says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
-begin%15$s
-    perform set_config('crmshift.writing', %25$L, true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest(%6$s) as k (%7$s)) as k join %8$s as e on %9$s
-    ), d as materialized (
-        select e.*
-          from e left join %3$s as t on %10$s%11$s
-         where t.%16$I is null or (%17$s) is distinct from (%18$s)%19$s
-    ), w as (
-        insert into %3$s as t (%4$s)
-        select %5$s from d order by %12$s
-        on conflict (%7$s)%13$s do update set %14$s%26$s
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object(%20$s)) from w join d on %21$s where (%22$s) is distinct from (%23$s))
-      into expected, suppressed, uneven;
-    if suppressed > 0 then%27$s
+    one record;
+    stored record;
+    said text;
+begin%5$s
+    said := set_config('crmshift.writing', %6$L, true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.%7$I is null as "lacks it", (%8$s) is distinct from (%9$s)%10$s as "differs in it" into one
+          from %4$s as e left join %3$s as t on %11$s%12$s where %13$s;
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into %3$s as t (%14$s) values (%15$s)
+            on conflict (%16$s)%17$s do update set %18$s%19$s
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update %3$s as t set (%20$s) = row(%21$s) where %22$s%12$s returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (%23$s) is distinct from (%15$s) then
+            uneven := jsonb_build_array(jsonb_build_object(%24$s));
+        end if;
+    else%34$s
+        with e as materialized (
+            select e.* from (select distinct * from unnest(%25$s) as k (%16$s)) as k join %4$s as e on %26$s
+        ), d as materialized (
+            select e.*, t.%7$I is null as "lacks it"
+              from e left join %3$s as t on %11$s%12$s
+             where t.%7$I is null or (%8$s) is distinct from (%9$s)%10$s
+        ), u as (
+            update %3$s as t set (%20$s) = row(%35$s) from d where not d."lacks it" and %36$s%12$s
+            returning t.*
+        ), i as (
+            insert into %3$s as t (%14$s)
+            select %27$s from d where d."lacks it" order by %28$s
+            on conflict (%16$s)%17$s do update set %18$s%19$s
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
+          into expected, suppressed, uneven;
+    end if;
+    if suppressed > 0 then%32$s
         raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
-    end if;%24$s
+    end if;%33$s
     return expected;
 end
-$writer$$sql$, 'sync_' || m.name, k.parameters, m.target, c.columns, c.d_columns, k.arguments, k.columns, m.view, k.e_is_k,
-       k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'),
-       coalesce(m.where_conflict, ''), c.assignments,
+$writer$$sql$,
+       'sync_' || m.name, k.parameters, m.target, m.view,
        case when m.lock_target then format($lock$
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
            m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
-       m.key[1], c.t_compared, c.e_compared, c.or_disagrees, f.noted, k.w_is_d, c.w_columns, c.d_columns, f.noting, m.target,
+       m.target, m.key[1], c.t_compared, c.e_compared, c.or_disagrees, k.t_is_e, coalesce(m.and_only, ''), k.e_is_only,
+       c.columns, c.one_columns, k.columns, coalesce(m.where_conflict, ''), c.assignments,
        -- Nothing is taken over that the mapping does not speak of.
-       case when m.and_only is not null and m.where_conflict is null then E'\n         where ' || substr(m.and_only, 6) else '' end,
+       case when m.and_only is not null and m.where_conflict is null then ' where ' || substr(m.and_only, 6) else '' end,
+       c.other_columns, c.one_others, k.t_is_only, c.stored_columns, f.noted_stored, k.arguments, k.e_is_k, c.d_columns,
+       replace(k.e_columns, 'e.', 'd.'), f.noted, k.w_is_d, c.w_columns,
        case when m.and_only is not null and m.where_conflict is null then format($strange$
         if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s where not (%5$s)) then
             raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
                 using errcode = 'SH013', hint = 'Give one of them another key.';
-        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end)
+        end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end,
+       f.noting,
+       case when m.lock_target then '' else format($lock$
+        perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
+       c.d_others, replace(k.t_is_e, 'e.', 'd.'))
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
@@ -1687,6 +2041,23 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.merge(of_subject text, of_key jsonb, ids bigint[], both_inserted boolean, first_side text, last_side text) IS 'What becomes of a row that both sides wrote while apart: its conflicts by group of columns, and last the merged legacy row.';
 
+-- Name: next_primary_lead(uuid[], uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.next_primary_lead(customer_ids uuid[], demoted uuid[]) RETURNS TABLE(customer_id uuid, lead_id uuid)
+    LANGUAGE sql STABLE
+    AS $_$
+select distinct on (l.customer_id) l.customer_id, l.id
+  from unnest($1) as k (id)
+  join public.leads as l on l.customer_id = k.id
+ cross join crmshift.primary_lead_rule as r
+ order by l.customer_id, l.id = any ($2), coalesce(l.disposition = any (r.closed), false),
+          case r.choose when 'oldest' then l.entrydate end, case r.choose when 'newest' then l.entrydate end desc nulls last, l.id
+$_$;
+
+-- Name: FUNCTION next_primary_lead(customer_ids uuid[], demoted uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.next_primary_lead(customer_ids uuid[], demoted uuid[]) IS 'The lead of each of these customers that the rule chooses; those of the second array only where there is no other.';
+
 -- Name: noting_statement(text, text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.noting_statement(of_source text, operation text) RETURNS text
@@ -1830,6 +2201,31 @@ $$;
 -- Name: FUNCTION record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb) IS 'Log a conflict, or how an open one ended.';
+
+-- Name: refuse_unknown(jsonb, text[], text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.refuse_unknown(facts jsonb, known text[], of_what text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    strangers text;
+begin
+    if jsonb_typeof(facts) is distinct from 'object' then
+        raise exception 'The facts of a % are an object: {"column": value}.', of_what
+            using errcode = 'SH004', hint = format('Columns: %s.', array_to_string(known, ', '));
+    end if;
+    select string_agg(k, ', ' order by k) into strangers from jsonb_object_keys(facts) as k where k <> all (known);
+    if strangers is not null then
+        raise exception 'A % has no column % to set.', of_what, strangers
+            using errcode = 'SH004', hint = format('Columns: %s.', array_to_string(known, ', '));
+    end if;
+end
+$$;
+
+-- Name: FUNCTION refuse_unknown(facts jsonb, known text[], of_what text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.refuse_unknown(facts jsonb, known text[], of_what text) IS 'Raises SH004 where facts are no object, or name a column that is not known.';
 
 -- Name: remove_appointments(bigint[]); Type: FUNCTION
 
@@ -2098,6 +2494,65 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.run_check(check_name text, of_workspace uuid) IS 'One check: no rows when all is well.';
 
+-- Name: set_appointment(uuid, jsonb, bigint); Type: FUNCTION
+
+CREATE FUNCTION crmshift.set_appointment(lead uuid, facts jsonb, appointment bigint DEFAULT NULL::bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    n public.lead_appointments;
+begin
+    perform crmshift.refuse_unknown(facts, '{scheduled_at,apptdate,status,reminder_sent}', 'appointment');
+    perform crmshift.lock_lead(lead);
+    if appointment is null then
+        n.scheduled_at := clock_timestamp();
+        n := jsonb_populate_record(n, facts);
+        insert into public.lead_appointments (lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
+        select l.id, l.workspace_id, n.scheduled_at, n.apptdate, n.status, n.reminder_sent from public.leads as l where l.id = lead
+        returning id into n.id;
+        return n.id;
+    end if;
+    update public.lead_appointments as a
+       set (scheduled_at, apptdate, status, reminder_sent)
+         = (select x.scheduled_at, x.apptdate, x.status, x.reminder_sent from jsonb_populate_record(a, facts) as x)
+     where a.id = appointment and a.lead_id = lead;
+    if not found then
+        raise exception 'The lead % has no appointment %.', lead, appointment
+            using errcode = 'SH001', hint = 'select id, lead_id from lead_appointments lists those this role can see.';
+    end if;
+    return appointment;
+end
+$$;
+
+-- Name: FUNCTION set_appointment(lead uuid, facts jsonb, appointment bigint); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_appointment(lead uuid, facts jsonb, appointment bigint) IS 'Make an appointment of a lead, or change the one given; returns its id: select crmshift.set_appointment(''…'', ''{"apptdate": "2026-03-01 09:00+01"}'').';
+
+-- Name: set_appointment_field(bigint, uuid, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.set_appointment_field(appointment bigint, field uuid, value text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+declare
+    lead uuid := (select a.lead_id from public.lead_appointments as a where a.id = $1);
+begin
+    if lead is null then
+        raise exception 'There is no appointment %.', $1
+            using errcode = 'SH001', hint = 'select id from lead_appointments lists those this role can see.';
+    end if;
+    perform crmshift.lock_lead(lead);
+    insert into public.appointment_custom_fields as f (appointment_id, field_id, workspace_id, value)
+    select a.id, $2, a.workspace_id, $3 from public.lead_appointments as a where a.id = $1
+    on conflict (appointment_id, field_id) do update set value = excluded.value where f.value is distinct from excluded.value;
+end
+$_$;
+
+-- Name: FUNCTION set_appointment_field(appointment bigint, field uuid, value text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_appointment_field(appointment bigint, field uuid, value text) IS 'Set the value of a custom field of one appointment; legacy has no place for it.';
+
 -- Name: set_control(text, boolean, text, text, text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.set_control(of_entity text, to_paused boolean, to_mode text, to_on_error text, say text) RETURNS void
@@ -2126,6 +2581,42 @@ $$;
 
 COMMENT ON FUNCTION crmshift.set_control(of_entity text, to_paused boolean, to_mode text, to_on_error text, say text) IS 'Change a control row; called by pause, resume, set_mode and set_on_error.';
 
+-- Name: set_customer_field(uuid, uuid, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.set_customer_field(customer uuid, field uuid, value text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+begin
+    perform crmshift.lock_customer(customer);
+    insert into public.customer_custom_fields as f (customer_id, field_id, workspace_id, value)
+    select c.cst_id, $2, c.workspace_id, $3 from public.customers as c where c.cst_id = $1
+    on conflict (customer_id, field_id) do update set value = excluded.value where f.value is distinct from excluded.value;
+end
+$_$;
+
+-- Name: FUNCTION set_customer_field(customer uuid, field uuid, value text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_customer_field(customer uuid, field uuid, value text) IS 'Set the value of a custom field of a customer, shared by all its leads; legacy sees it.';
+
+-- Name: set_lead_field(uuid, uuid, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.set_lead_field(lead uuid, field uuid, value text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+begin
+    perform crmshift.lock_lead(lead);
+    insert into public.lead_custom_fields as f (lead_id, field_id, workspace_id, value)
+    select l.id, $2, l.workspace_id, $3 from public.leads as l where l.id = $1
+    on conflict (lead_id, field_id) do update set value = excluded.value where f.value is distinct from excluded.value;
+end
+$_$;
+
+-- Name: FUNCTION set_lead_field(lead uuid, field uuid, value text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_lead_field(lead uuid, field uuid, value text) IS 'Set the value of a custom field of one lead; legacy has no place for it.';
+
 -- Name: set_mode(text, text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.set_mode(entity text, mode text) RETURNS void
@@ -2145,6 +2636,24 @@ CREATE FUNCTION crmshift.set_on_error(entity text, on_error text) RETURNS void
 -- Name: FUNCTION set_on_error(entity text, on_error text); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.set_on_error(entity text, on_error text) IS 'queue: a write whose sync fails succeeds, and is queued. raise: it fails with the error of the sync.';
+
+-- Name: set_primary_lead(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.set_primary_lead(lead uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    customer uuid := crmshift.lock_lead(lead);
+begin
+    update public.leads as l set is_primary = false where l.customer_id = customer and l.is_primary and l.id <> lead;
+    update public.leads as l set is_primary = true where l.id = lead and not l.is_primary;
+end
+$$;
+
+-- Name: FUNCTION set_primary_lead(lead uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.set_primary_lead(lead uuid) IS 'Make this lead the primary one of its customer: the one legacy sees. The contact and its appointments follow.';
 
 -- Name: settle_held(); Type: FUNCTION
 
@@ -2189,10 +2698,22 @@ begin
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
+                 select taken.subject, taken.side,
+                        jsonb_agg(distinct taken.key) filter (where not held.back) as keys,
+                        jsonb_agg(distinct taken.key) filter (where held.back) as held
                    from taken join crmshift.mapping as m on m.name = taken.subject
+                  cross join lateral (select exists (select from crmshift.sync_queue as q
+                                                      where q.subject = taken.subject and q.key in (taken.key, '{}')
+                                                        and q.side <> taken.side and q.reason not in ('nested', 'parent'))) as held (back)
                   group by taken.subject, taken.side, m.position order by m.position, taken.side loop
-            perform crmshift.sync_subjects(r.subject, r.keys, r.side);
+            if r.keys is not null then
+                perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
+            end if;
+            -- The other side has queued writes of these: both wait to be settled together.
+            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate)
+            select r.subject, k, r.side,
+                   case when crmshift.legacy_row(r.subject, k, r.side = 'target') is null then 'delete' else 'update' end, 'held', 'SH010'
+              from jsonb_array_elements(r.held) as k;
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;
@@ -2233,6 +2754,8 @@ begin
            count(distinct side) filter (where reason <> 'parent') > 1 as apart,
            (array_agg(op order by id) filter (where side = 'legacy' and reason <> 'parent'))[1] as legacy_op,
            (array_agg(op order by id) filter (where side = 'target' and reason <> 'parent'))[1] as target_op,
+           (array_agg(op order by id desc) filter (where side = 'legacy' and reason <> 'parent'))[1] as legacy_last_op,
+           (array_agg(op order by id desc) filter (where side = 'target' and reason <> 'parent'))[1] as target_last_op,
            (array_agg(sqlstate order by id) filter (where reason <> 'parent'))[1] is not distinct from 'SH012' as met_another
       into q from crmshift.sync_queue where subject = of_subject and key = of_key;
     if q.ids is null then
@@ -2270,7 +2793,9 @@ begin
                 end if;
             end loop;
             written := 'legacy';
-        elsif q.apart and (crmshift.legacy_row(of_subject, of_key, false) is not null or crmshift.legacy_row(of_subject, of_key, true) is not null) then
+        elsif q.apart and q.legacy_last_op = 'delete' and q.target_last_op = 'delete' then
+            null;  -- both took it away
+        elsif q.apart then
             select coalesce(min(p.policy), 'last_update_wins') into delete_policy
               from crmshift.conflict_policy as p where p.subject = of_subject and p.conflict = 'delete';
             written := case delete_policy when 'last_update_wins' then q.last_side when 'first_update_wins' then q.first_side
@@ -2418,7 +2943,7 @@ begin
           from crmshift.drift(m.name) as d
          cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
          where (of_entry.op <> 'truncate' or d.kind <> 'missing')
-           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
+           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key and q.reason <> 'parent');
         if apart is not null then
             perform crmshift.sync_or_queue(m.name, apart);
         end if;
@@ -2451,25 +2976,55 @@ CREATE FUNCTION crmshift.sync_appointments(of_id bigint[]) RETURNS bigint
 -- Make public.appointments hold what crmshift.appointments_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.appointments', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.appointments_expected as e on e.id = k.id
-    ), d as materialized (
-        select e.*
-          from e left join public.appointments as t on t.id = e.id
-         where t.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-    ), w as (
-        insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
-        select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
-        on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.appointments', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.id is null as "lacks it", (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as "differs in it" into one
+          from crmshift.appointments_expected as e left join public.appointments as t on t.id = e.id where e.id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent) values (one.id, one.contact_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent)
+            on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.appointments as t set (contact_id, scheduled_at, apptdate, status, reminder_sent) = row(one.contact_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) where t.id = ($1)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.id, stored.contact_id, stored.scheduled_at, stored.apptdate, stored.status, stored.reminder_sent) is distinct from (one.id, one.contact_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) then
+            uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
+        end if;
+    else
+        perform from public.appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.appointments_expected as e on e.id = k.id
+        ), d as materialized (
+            select e.*, t.id is null as "lacks it"
+              from e left join public.appointments as t on t.id = e.id
+             where t.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+        ), u as (
+            update public.appointments as t set (contact_id, scheduled_at, apptdate, status, reminder_sent) = row(d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent) from d where not d."lacks it" and t.id = d.id
+            returning t.*
+        ), i as (
+            insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
+            select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d where d."lacks it" order by d.id
+            on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.appointments suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2490,25 +3045,55 @@ CREATE FUNCTION crmshift.sync_contact_custom_fields(of_contact_id uuid[], of_fie
 -- Make public.contact_custom_fields hold what crmshift.contact_custom_fields_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.contact_custom_fields', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1, $2) as k (contact_id, field_id)) as k join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
-    ), d as materialized (
-        select e.*
-          from e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id
-         where t.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
-    ), w as (
-        insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
-        select d.contact_id, d.field_id, d.value, d.created_at from d order by d.contact_id, d.field_id
-        on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.contact_custom_fields', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.contact_id is null as "lacks it", (t.value, t.created_at) is distinct from (e.value, e.created_at) as "differs in it" into one
+          from crmshift.contact_custom_fields_expected as e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id where e.contact_id = ($1)[1] and e.field_id = ($2)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at) values (one.contact_id, one.field_id, one.value, one.created_at)
+            on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.contact_custom_fields as t set (value, created_at) = row(one.value, one.created_at) where t.contact_id = ($1)[1] and t.field_id = ($2)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.contact_id, stored.field_id, stored.value, stored.created_at) is distinct from (one.contact_id, one.field_id, one.value, one.created_at) then
+            uneven := jsonb_build_array(jsonb_build_object('contact_id', stored.contact_id, 'field_id', stored.field_id));
+        end if;
+    else
+        perform from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id order by t.contact_id, t.field_id for no key update of t;
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1, $2) as k (contact_id, field_id)) as k join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
+        ), d as materialized (
+            select e.*, t.contact_id is null as "lacks it"
+              from e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id
+             where t.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
+        ), u as (
+            update public.contact_custom_fields as t set (value, created_at) = row(d.value, d.created_at) from d where not d."lacks it" and t.contact_id = d.contact_id and t.field_id = d.field_id
+            returning t.*
+        ), i as (
+            insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
+            select d.contact_id, d.field_id, d.value, d.created_at from d where d."lacks it" order by d.contact_id, d.field_id
+            on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.contact_custom_fields suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2529,27 +3114,56 @@ CREATE FUNCTION crmshift.sync_contacts(of_id uuid[]) RETURNS bigint
 -- Make public.contacts hold what crmshift.contacts_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from public.contacts as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
-    perform set_config('crmshift.writing', 'public.contacts', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.contacts_expected as e on e.id = k.id
-    ), d as materialized (
-        select e.*
-          from e left join public.contacts as t on t.id = e.id
-         where t.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
-    ), w as (
-        insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
-        select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d order by d.id
-        on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.contacts', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at) as "differs in it" into one
+          from crmshift.contacts_expected as e left join public.contacts as t on t.id = e.id where e.id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) values (one.id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone_number, one.st_address, one.city, one.state, one.zip, one.lead_source, one.lead_status, one.appointment_status, one.created_at, one.updated_at)
+            on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.contacts as t set (workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) = row(one.workspace_id, one.firstname, one.lastname, one.email, one.phone_number, one.st_address, one.city, one.state, one.zip, one.lead_source, one.lead_status, one.appointment_status, one.created_at, one.updated_at) where t.id = ($1)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.id, stored.workspace_id, stored.firstname, stored.lastname, stored.email, stored.phone_number, stored.st_address, stored.city, stored.state, stored.zip, stored.lead_source, stored.lead_status, stored.appointment_status, stored.created_at, stored.updated_at) is distinct from (one.id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone_number, one.st_address, one.city, one.state, one.zip, one.lead_source, one.lead_status, one.appointment_status, one.created_at, one.updated_at) then
+            uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
+        end if;
+    else
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.contacts_expected as e on e.id = k.id
+        ), d as materialized (
+            select e.*, t.id is null as "lacks it"
+              from e left join public.contacts as t on t.id = e.id
+             where t.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
+        ), u as (
+            update public.contacts as t set (workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at) from d where not d."lacks it" and t.id = d.id
+            returning t.*
+        ), i as (
+            insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
+            select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d where d."lacks it" order by d.id
+            on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.contacts suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2570,25 +3184,55 @@ CREATE FUNCTION crmshift.sync_customer_custom_fields(of_customer_id uuid[], of_f
 -- Make public.customer_custom_fields hold what crmshift.customer_custom_fields_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.customer_custom_fields', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1, $2) as k (customer_id, field_id)) as k join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
-    ), d as materialized (
-        select e.*
-          from e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id
-         where t.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
-    ), w as (
-        insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
-        select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d order by d.customer_id, d.field_id
-        on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.customer_custom_fields', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at) as "differs in it" into one
+          from crmshift.customer_custom_fields_expected as e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id where e.customer_id = ($1)[1] and e.field_id = ($2)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at) values (one.customer_id, one.field_id, one.workspace_id, one.value, one.created_at)
+            on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.customer_custom_fields as t set (workspace_id, value, created_at) = row(one.workspace_id, one.value, one.created_at) where t.customer_id = ($1)[1] and t.field_id = ($2)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.customer_id, stored.field_id, stored.workspace_id, stored.value, stored.created_at) is distinct from (one.customer_id, one.field_id, one.workspace_id, one.value, one.created_at) then
+            uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id, 'field_id', stored.field_id));
+        end if;
+    else
+        perform from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id order by t.customer_id, t.field_id for no key update of t;
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1, $2) as k (customer_id, field_id)) as k join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
+        ), d as materialized (
+            select e.*, t.customer_id is null as "lacks it"
+              from e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id
+             where t.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
+        ), u as (
+            update public.customer_custom_fields as t set (workspace_id, value, created_at) = row(d.workspace_id, d.value, d.created_at) from d where not d."lacks it" and t.customer_id = d.customer_id and t.field_id = d.field_id
+            returning t.*
+        ), i as (
+            insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
+            select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d where d."lacks it" order by d.customer_id, d.field_id
+            on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.customer_custom_fields suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2609,25 +3253,55 @@ CREATE FUNCTION crmshift.sync_customers(of_cst_id uuid[]) RETURNS bigint
 -- Make public.customers hold what crmshift.customers_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.customers', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (cst_id)) as k join crmshift.customers_expected as e on e.cst_id = k.cst_id
-    ), d as materialized (
-        select e.*
-          from e left join public.customers as t on t.cst_id = e.cst_id
-         where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
-    ), w as (
-        insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
-        select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d order by d.cst_id
-        on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.customers', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.cst_id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees as "differs in it" into one
+          from crmshift.customers_expected as e left join public.customers as t on t.cst_id = e.cst_id where e.cst_id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) values (one.cst_id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone1, one.address1, one.city, one.state, one.zip, one.dateadded, one.lastchanged)
+            on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(one.workspace_id, one.firstname, one.lastname, one.email, one.phone1, one.address1, one.city, one.state, one.zip, one.dateadded, one.lastchanged) where t.cst_id = ($1)[1] returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.cst_id, stored.workspace_id, stored.firstname, stored.lastname, stored.email, stored.phone1, stored.address1, stored.city, stored.state, stored.zip, stored.dateadded, stored.lastchanged) is distinct from (one.cst_id, one.workspace_id, one.firstname, one.lastname, one.email, one.phone1, one.address1, one.city, one.state, one.zip, one.dateadded, one.lastchanged) then
+            uneven := jsonb_build_array(jsonb_build_object('cst_id', stored.cst_id));
+        end if;
+    else
+        perform from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id order by t.cst_id for no key update of t;
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (cst_id)) as k join crmshift.customers_expected as e on e.cst_id = k.cst_id
+        ), d as materialized (
+            select e.*, t.cst_id is null as "lacks it"
+              from e left join public.customers as t on t.cst_id = e.cst_id
+             where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
+        ), u as (
+            update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged) from d where not d."lacks it" and t.cst_id = d.cst_id
+            returning t.*
+        ), i as (
+            insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
+            select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d where d."lacks it" order by d.cst_id
+            on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.customers suppressed the write.' using errcode = 'SH011';
     end if;
@@ -2653,12 +3327,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             perform crmshift.fill_customers($2);
             perform crmshift.fill_leads($2);
@@ -2668,16 +3345,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2716,12 +3397,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             perform crmshift.fill_customers($1);
             perform crmshift.fill_leads($1);
@@ -2731,16 +3415,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2780,12 +3468,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             expected_1 := crmshift.sync_customers($1);
             expected_2 := crmshift.sync_leads($1);
@@ -2797,16 +3488,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2845,12 +3540,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             perform crmshift.fill_contacts($1);
             expected_2 := crmshift.sync_contact_custom_fields($1, $2);
@@ -2859,16 +3557,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2907,12 +3609,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.contacts as t join unnest($1) as k (id) on t.id = k.id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.contacts as t join unnest($1) as k (id) on t.id = k.id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             expected_1 := crmshift.sync_contacts($1);
             if expected_1 < cardinality($1) then
@@ -2920,16 +3625,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -2968,12 +3677,15 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            if op = 'INSERT' and exists (select from public.appointments as t join unnest($1) as k (id) on t.id = k.id) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            if op = 'INSERT' then
+                if exists (select from public.appointments as t join unnest($1) as k (id) on t.id = k.id) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;
             expected_1 := crmshift.sync_appointments($1);
             if expected_1 < cardinality($1) then
@@ -2981,16 +3693,20 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -3029,10 +3745,11 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             perform crmshift.follow_primary_lead($1);
             expected_1 := crmshift.sync_contacts($1);
             if expected_1 < cardinality($1) then
@@ -3040,10 +3757,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'nested' from crmshift.appointments_of_leads($1) as r;
             if found then
@@ -3052,8 +3770,11 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+                perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -3102,26 +3823,55 @@ CREATE FUNCTION crmshift.sync_lead_appointments(of_id bigint[]) RETURNS bigint
 -- Make public.lead_appointments hold what crmshift.lead_appointments_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.lead_appointments', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.lead_appointments_expected as e on e.id = k.id
-    ), d as materialized (
-        select e.*
-          from e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
-         where t.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-    ), w as (
-        insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
-        select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
-        on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
-         where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.lead_appointments', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.id is null as "lacks it", (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as "differs in it" into one
+          from crmshift.lead_appointments_expected as e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary) where e.id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) values (one.id, one.lead_id, one.workspace_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent)
+            on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.lead_appointments as t set (lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) = row(one.lead_id, one.workspace_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) where t.id = ($1)[1] and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary) returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.id, stored.lead_id, stored.workspace_id, stored.scheduled_at, stored.apptdate, stored.status, stored.reminder_sent) is distinct from (one.id, one.lead_id, one.workspace_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) then
+            uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
+        end if;
+    else
+        perform from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.lead_appointments_expected as e on e.id = k.id
+        ), d as materialized (
+            select e.*, t.id is null as "lacks it"
+              from e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+             where t.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+        ), u as (
+            update public.lead_appointments as t set (lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) = row(d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent) from d where not d."lacks it" and t.id = d.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+            returning t.*
+        ), i as (
+            insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
+            select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d where d."lacks it" order by d.id
+            on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         if exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id where not (exists (select from public.leads as l where l.id = t.lead_id and l.is_primary))) then
             raise exception 'There is a row of public.lead_appointments under the same key that the mapping lead_appointments does not speak of.'
@@ -3146,25 +3896,55 @@ CREATE FUNCTION crmshift.sync_leads(of_customer_id uuid[]) RETURNS bigint
 -- Make public.leads hold what crmshift.leads_expected says for these keys; returns how many of them it speaks of.
 declare
     expected bigint;
-    suppressed bigint;
+    suppressed bigint := 0;
     uneven jsonb;
+    one record;
+    stored record;
+    said text;
 begin
-    perform set_config('crmshift.writing', 'public.leads', true);
-    with e as materialized (
-        select e.* from (select distinct * from unnest($1) as k (customer_id)) as k join crmshift.leads_expected as e on e.customer_id = k.customer_id
-    ), d as materialized (
-        select e.*
-          from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
-         where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
-    ), w as (
-        insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
-        select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d order by d.customer_id
-        on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
-        returning t.*
-    )
-    select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-           (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
-      into expected, suppressed, uneven;
+    said := set_config('crmshift.writing', 'public.leads', true);
+    if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
+        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees as "differs in it" into one
+          from crmshift.leads_expected as e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary where e.customer_id = ($1)[1];
+        if not found then
+            return 0;
+        elsif one."lacks it" then
+            insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) values (one.customer_id, one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon)
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            returning t.* into stored;
+        elsif one."differs in it" then
+            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
+        else
+            return 1;
+        end if;
+        expected := 1;
+        suppressed := (not found)::integer;
+        if found and (stored.customer_id, stored.workspace_id, stored.is_primary, stored.source, stored.disposition, stored.appointment_status, stored.entrydate, stored.lastchangedon) is distinct from (one.customer_id, one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) then
+            uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id));
+        end if;
+    else
+        perform from public.leads as t join unnest($1) as k (customer_id) on t.customer_id = k.customer_id order by t.customer_id for no key update of t;
+        with e as materialized (
+            select e.* from (select distinct * from unnest($1) as k (customer_id)) as k join crmshift.leads_expected as e on e.customer_id = k.customer_id
+        ), d as materialized (
+            select e.*, t.customer_id is null as "lacks it"
+              from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
+             where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
+        ), u as (
+            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
+            returning t.*
+        ), i as (
+            insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
+            select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d where d."lacks it" order by d.customer_id
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            returning t.*
+        ), w as (
+            select * from u union all select * from i
+        )
+        select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
+               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
+          into expected, suppressed, uneven;
+    end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.leads suppressed the write.' using errcode = 'SH011';
     end if;
@@ -3314,6 +4094,27 @@ $$;
 
 COMMENT ON FUNCTION crmshift.targets_of(written text) IS 'The mapped tables of the other side than the one written.';
 
+-- Name: tg_apply_primary_lead_rule(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_apply_primary_lead_rule() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+-- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule.
+begin
+    execute format(
+        'create or replace trigger crmshift_then_note_closed
+         after update of disposition on public.leads
+         for each row when (old.is_primary and new.is_primary and new.disposition is distinct from old.disposition
+                            and new.disposition = any (%L::text[]))
+         execute function crmshift.tg_note_lead()', new.closed);
+    return null;
+end
+$$;
+
+-- Name: FUNCTION tg_apply_primary_lead_rule(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.tg_apply_primary_lead_rule() IS 'Puts the closed dispositions into the condition of the trigger crmshift_then_note_closed. Its lock keeps writers of leads waiting for a moment.';
+
 -- Name: tg_appointments(); Type: FUNCTION
 
 CREATE FUNCTION crmshift.tg_appointments() RETURNS trigger
@@ -3325,6 +4126,8 @@ CREATE FUNCTION crmshift.tg_appointments() RETURNS trigger
 -- After a statement on public.appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 bigint[]; k2 uuid[];
@@ -3337,11 +4140,19 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id), array_agg(contact_id) into k1, k2 from (select distinct id, contact_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(id), array_agg(contact_id) into k1, k2 from (
-            select distinct id, contact_id from (
-                (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was)
-                union all
-                (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        select n.id as new_1, w.id as old_1, n.contact_id as new_2, w.contact_id as old_2, (n.apptdate, n.contact_id, n.id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.contact_id, w.id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+            k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
+        elsif not one.alone then
+            select array_agg(id), array_agg(contact_id) into k1, k2 from (
+                select distinct id, contact_id from (
+                    (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was)
+                    union all
+                    (select apptdate, contact_id, id, reminder_sent, scheduled_at, status from was except all select apptdate, contact_id, id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3369,6 +4180,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_appointments(k1, k2, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3382,6 +4196,25 @@ begin
 end
 $$;
 
+-- Name: tg_ask_primary_lead(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_ask_primary_lead() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+    if exists (select from public.leads as p where p.customer_id = new.customer_id and p.is_primary and p.id <> old.id) then
+        perform set_config('crmshift.asked', concat_ws(',', nullif(current_setting('crmshift.asked', true), ''), new.id), true);
+        new.is_primary := false;
+    end if;
+    return new;
+end
+$$;
+
+-- Name: FUNCTION tg_ask_primary_lead(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.tg_ask_primary_lead() IS 'Where there is a primary lead, lets another one take its place after the statement.';
+
 -- Name: tg_contact_custom_fields(); Type: FUNCTION
 
 CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
@@ -3393,6 +4226,8 @@ CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
 -- After a statement on public.contact_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[]; k2 uuid[];
@@ -3405,11 +4240,19 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(contact_id), array_agg(field_id) into k1, k2 from (select distinct contact_id, field_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(contact_id), array_agg(field_id) into k1, k2 from (
-            select distinct contact_id, field_id from (
-                (select contact_id, created_at, field_id, value from changed except all select contact_id, created_at, field_id, value from was)
-                union all
-                (select contact_id, created_at, field_id, value from was except all select contact_id, created_at, field_id, value from changed)) as y) as x;
+        select n.contact_id as new_1, w.contact_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.contact_id, n.created_at, n.field_id, n.value) is distinct from (w.contact_id, w.created_at, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+            k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
+        elsif not one.alone then
+            select array_agg(contact_id), array_agg(field_id) into k1, k2 from (
+                select distinct contact_id, field_id from (
+                    (select contact_id, created_at, field_id, value from changed except all select contact_id, created_at, field_id, value from was)
+                    union all
+                    (select contact_id, created_at, field_id, value from was except all select contact_id, created_at, field_id, value from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3437,6 +4280,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_contact_custom_fields(k1, k2, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3461,6 +4307,8 @@ CREATE FUNCTION crmshift.tg_contacts() RETURNS trigger
 -- After a statement on public.contacts: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[];
@@ -3473,11 +4321,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id) into k1 from (select distinct id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(id) into k1 from (
-            select distinct id from (
-                (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was)
-                union all
-                (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed)) as y) as x;
+        select n.id as new_1, w.id as old_1, (n.appointment_status, n.city, n.created_at, n.email, n.firstname, n.id, n.lastname, n.lead_source, n.lead_status, n.phone_number, n.st_address, n.state, n.updated_at, n.workspace_id, n.zip) is distinct from (w.appointment_status, w.city, w.created_at, w.email, w.firstname, w.id, w.lastname, w.lead_source, w.lead_status, w.phone_number, w.st_address, w.state, w.updated_at, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(id) into k1 from (
+                select distinct id from (
+                    (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was)
+                    union all
+                    (select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from was except all select appointment_status, city, created_at, email, firstname, id, lastname, lead_source, lead_status, phone_number, st_address, state, updated_at, workspace_id, zip from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3505,6 +4360,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_contacts(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3529,6 +4387,8 @@ CREATE FUNCTION crmshift.tg_customer_custom_fields() RETURNS trigger
 -- After a statement on public.customer_custom_fields: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[]; k2 uuid[];
@@ -3541,11 +4401,19 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(customer_id), array_agg(field_id) into k1, k2 from (select distinct customer_id, field_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(customer_id), array_agg(field_id) into k1, k2 from (
-            select distinct customer_id, field_id from (
-                (select created_at, customer_id, field_id, value from changed except all select created_at, customer_id, field_id, value from was)
-                union all
-                (select created_at, customer_id, field_id, value from was except all select created_at, customer_id, field_id, value from changed)) as y) as x;
+        select n.customer_id as new_1, w.customer_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.created_at, n.customer_id, n.field_id, n.value) is distinct from (w.created_at, w.customer_id, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+            k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
+        elsif not one.alone then
+            select array_agg(customer_id), array_agg(field_id) into k1, k2 from (
+                select distinct customer_id, field_id from (
+                    (select created_at, customer_id, field_id, value from changed except all select created_at, customer_id, field_id, value from was)
+                    union all
+                    (select created_at, customer_id, field_id, value from was except all select created_at, customer_id, field_id, value from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3573,6 +4441,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_customer_custom_fields(k1, k2, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3597,6 +4468,8 @@ CREATE FUNCTION crmshift.tg_customers() RETURNS trigger
 -- After a statement on public.customers: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[];
@@ -3609,11 +4482,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(cst_id) into k1 from (select distinct cst_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(cst_id) into k1 from (
-            select distinct cst_id from (
-                (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was)
-                union all
-                (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed)) as y) as x;
+        select n.cst_id as new_1, w.cst_id as old_1, (n.address1, n.city, n.cst_id, n.dateadded, n.email, n.firstname, n.lastchanged, n.lastname, n.phone1, n.state, n.workspace_id, n.zip) is distinct from (w.address1, w.city, w.cst_id, w.dateadded, w.email, w.firstname, w.lastchanged, w.lastname, w.phone1, w.state, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(cst_id) into k1 from (
+                select distinct cst_id from (
+                    (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was)
+                    union all
+                    (select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from was except all select address1, city, cst_id, dateadded, email, firstname, lastchanged, lastname, phone1, state, workspace_id, zip from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3641,6 +4521,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_customers(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3654,6 +4537,39 @@ begin
 end
 $$;
 
+-- Name: tg_elect_primary_lead(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_elect_primary_lead() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+-- At COMMIT (or at SET CONSTRAINTS): everything this transaction noted, at once.
+declare
+    customers uuid[];
+    demoted uuid[];
+    closed uuid[];
+begin
+    if not exists (select from crmshift.primary_lead_wanted as w where w.id = new.id) then
+        return null;  -- done with another one
+    end if;
+    with taken as (
+        delete from crmshift.primary_lead_wanted as w where w.txid = pg_current_xact_id() returning w.*
+    )
+    select array_agg(distinct c), coalesce(array_agg(distinct t.demoted) filter (where t.demoted is not null), '{}'),
+           coalesce(array_agg(distinct c) filter (where t.closed), '{}')
+      into customers, demoted, closed
+      from taken as t cross join unnest(t.customer_ids) as c;
+    perform crmshift.elect_or_queue(customers, demoted, closed);
+    return null;
+end
+$$;
+
+-- Name: FUNCTION tg_elect_primary_lead(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.tg_elect_primary_lead() IS 'Elects where this transaction left a customer without a primary lead.';
+
 -- Name: tg_lead_appointments(); Type: FUNCTION
 
 CREATE FUNCTION crmshift.tg_lead_appointments() RETURNS trigger
@@ -3665,6 +4581,8 @@ CREATE FUNCTION crmshift.tg_lead_appointments() RETURNS trigger
 -- After a statement on public.lead_appointments: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 bigint[];
@@ -3677,11 +4595,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id) into k1 from (select distinct id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(id) into k1 from (
-            select distinct id from (
-                (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was)
-                union all
-                (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        select n.id as new_1, w.id as old_1, (n.apptdate, n.id, n.lead_id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.id, w.lead_id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(id) into k1 from (
+                select distinct id from (
+                    (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was)
+                    union all
+                    (select apptdate, id, lead_id, reminder_sent, scheduled_at, status from was except all select apptdate, id, lead_id, reminder_sent, scheduled_at, status from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3709,6 +4634,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_lead_appointments(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3733,6 +4661,8 @@ CREATE FUNCTION crmshift.tg_leads() RETURNS trigger
 -- After a statement on public.leads: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     k1 uuid[];
@@ -3745,11 +4675,18 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(customer_id) into k1 from (select distinct customer_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select array_agg(customer_id) into k1 from (
-            select distinct customer_id from (
-                (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was)
-                union all
-                (select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from was except all select appointment_status, customer_id, disposition, is_primary, lastchangedon, source from changed)) as y) as x;
+        select n.customer_id as new_1, w.customer_id as old_1, (n.appointment_status, n.customer_id, n.disposition, n.id, n.is_primary, n.lastchangedon, n.source) is distinct from (w.appointment_status, w.customer_id, w.disposition, w.id, w.is_primary, w.lastchangedon, w.source) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (one.new_1) = (one.old_1);
+            k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
+        elsif not one.alone then
+            select array_agg(customer_id) into k1 from (
+                select distinct customer_id from (
+                    (select appointment_status, customer_id, disposition, id, is_primary, lastchangedon, source from changed except all select appointment_status, customer_id, disposition, id, is_primary, lastchangedon, source from was)
+                    union all
+                    (select appointment_status, customer_id, disposition, id, is_primary, lastchangedon, source from was except all select appointment_status, customer_id, disposition, id, is_primary, lastchangedon, source from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3783,6 +4720,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.sync_from_leads(k1, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -3795,6 +4735,89 @@ begin
     return null;
 end
 $$;
+
+-- Name: tg_make_primary_lead(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_make_primary_lead() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    -- Of several leads of one customer the last one stays: so it would be, were they promoted one by one.
+    asked uuid[] := array(select distinct on (l.customer_id) l.id
+                            from unnest(string_to_array(current_setting('crmshift.asked'), ',')::uuid[]) with ordinality as a (id, i)
+                            join public.leads as l on l.id = a.id order by l.customer_id, a.i desc);
+begin
+    perform set_config('crmshift.asked', '', true);
+    for attempt in 1 .. 3 loop
+        begin
+            update public.leads as l set is_primary = false
+              from public.leads as a
+             where a.id = any (asked) and l.customer_id = a.customer_id and l.is_primary and l.id <> all (asked);
+            update public.leads as l set is_primary = true where l.id = any (asked) and not l.is_primary;
+            return null;
+        exception when unique_violation then
+            if attempt = 3 then
+                raise;
+            end if;
+            -- Another transaction has just promoted one: that one makes way in its turn.
+        end;
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION tg_make_primary_lead(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.tg_make_primary_lead() IS 'Demotes the present primary lead and promotes the one that was asked for.';
+
+-- Name: tg_note_lead(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_note_lead() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    is_closed boolean := old.is_primary and new.is_primary and new.customer_id = old.customer_id;
+begin
+    if is_closed and crmshift.is_syncing() then
+        return null;  -- closed by legacy, which must see what it wrote
+    end if;
+    insert into crmshift.primary_lead_wanted (customer_ids, demoted, closed)
+    values (array[old.customer_id, new.customer_id], case when old.is_primary and not new.is_primary then old.id end, is_closed);
+    return null;
+end
+$$;
+
+-- Name: FUNCTION tg_note_lead(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.tg_note_lead() IS 'Notes the customer of a lead that was demoted, closed, or passed to another one.';
+
+-- Name: tg_note_leads(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_note_leads() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    customers uuid[];
+begin
+    if tg_op = 'INSERT' then
+        select array_agg(distinct n.customer_id) into customers from changed as n
+         where not n.is_primary and not exists (select from public.leads as p where p.customer_id = n.customer_id and p.is_primary);
+    else
+        select array_agg(distinct w.customer_id) into customers from was as w
+         where w.is_primary and exists (select from public.leads as l where l.customer_id = w.customer_id);
+    end if;
+    if customers is not null then
+        insert into crmshift.primary_lead_wanted (customer_ids) values (customers);
+    end if;
+    return null;
+end
+$$;
+
+-- Name: FUNCTION tg_note_leads(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.tg_note_leads() IS 'Notes customers that a statement may have left without a primary lead.';
 
 -- Name: trigger_statements(jsonb); Type: FUNCTION
 
@@ -3822,11 +4845,17 @@ with s as (
            string_agg('k' || i, ', ' order by i) as variables,
            string_agg(format('array_agg(%I)', c), ', ' order by i) as collected,
            string_agg(quote_ident(c), ', ' order by i) as columns,
+           string_agg(format('n.%I as new_%s, w.%I as old_%s', c, i, c, i), ', ' order by i) as both,
+           string_agg(format('k%s := case when same_key then array[one.new_%s] else array[one.new_%s, one.old_%s] end;', i, i, i, i), E'\n            ' order by i) as taken,
+           string_agg('one.new_' || i, ', ' order by i) as new_keys,
+           string_agg('one.old_' || i, ', ' order by i) as old_keys,
            string_agg(format('$%s[:half]', i), ', ' order by i) as first_half,
            string_agg(format('$%s[half + 1:]', i), ', ' order by i) as second_half
       from s, unnest(s.keys) with ordinality as u (c, i)
 ), r as (
-    select string_agg(quote_ident(c), ', ' order by c) as reads from s, unnest(s.reads) as c
+    select string_agg(quote_ident(c), ', ' order by c) as reads, string_agg(format('n.%I', c), ', ' order by c) as n_reads,
+           string_agg(format('w.%I', c), ', ' order by c) as w_reads
+      from s, unnest(s.reads) as c
 ), f as (
     select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
            x ->> 'whole_of' as whole_of,
@@ -3860,9 +4889,12 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
+           -- Nested, for the condition of one `if` is set up as a whole before any of it is asked.
            coalesce(string_agg(format($sql$
-            if op = 'INSERT' and exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
-                raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+            if op = 'INSERT' then
+                if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
+                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
+                end if;
             end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
            coalesce(string_agg(format($sql$
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
@@ -3899,24 +4931,29 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    said text;
 begin
     if out_of_time is not true then
         begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue)
-               and exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
+            if exists (select from crmshift.sync_queue) then
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
                             where q.side = %12$L and q.reason not in ('nested', 'parent')) then
-                raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                    raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
+                end if;
             end if;%13$s
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            perform crmshift.try_deferred(array[%15$s]);
-            perform set_config('crmshift.depth', '', true);
+            if exists (select from pg_catalog.pg_trigger as t
+                        where t.tgrelid in (%15$s) and t.tgdeferrable and t.tgname not like 'crmshift\_%%') then
+                perform crmshift.try_deferred(array[%15$s]);
+            end if;
+            said := set_config('crmshift.depth', '', true);
             return 0;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, why = message_text, violated = constraint_name,
@@ -3954,6 +4991,8 @@ as $trigger$
 -- After a statement on %4$s: collect the keys whose mapped columns changed, and have them synced.
 declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
+    one record;
+    same_key boolean;
     control record;
     queued bigint;
     %5$s;
@@ -3966,11 +5005,18 @@ begin
     elsif tg_op = 'DELETE' then
         select %6$s into %7$s from (select distinct %8$s from was) as x;
     elsif tg_op = 'UPDATE' then
-        select %6$s into %7$s from (
-            select distinct %8$s from (
-                (select %9$s from changed except all select %9$s from was)
-                union all
-                (select %9$s from was except all select %9$s from changed)) as y) as x;
+        select %19$s, (%20$s) is distinct from (%21$s) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
+          into one from changed as n, was as w limit 1;
+        if one.alone and one.differs then
+            same_key := (%22$s) = (%23$s);
+            %24$s
+        elsif not one.alone then
+            select %6$s into %7$s from (
+                select distinct %8$s from (
+                    (select %9$s from changed except all select %9$s from was)
+                    union all
+                    (select %9$s from was except all select %9$s from changed)) as y) as x;
+        end if;
     end if;
     if k1 is null and tg_op <> 'TRUNCATE' then
         return null;
@@ -3998,6 +5044,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, control.raising);
     else
+        if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
+            perform set_config('plan_cache_mode', 'force_custom_plan', true);
+        end if;
         queued := crmshift.%12$I(%7$s, tg_op, control.raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -4011,7 +5060,8 @@ begin
 end
 $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared, k.collected, k.variables, k.columns, r.reads,
        s.side, about.noted, 'sync_from_' || s.name, s.schema || '.' || s.name, s.other_side,
-       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached)
+       calls.notes_further, s.entities, (select string_agg(format('(%L)', subject), ', ') from u where mode = 'sync'), calls.pauses_reached,
+       k.both, r.n_reads, r.w_reads, k.new_keys, k.old_keys, k.taken)
   from s, k, r, calls, about
 union all
 select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
@@ -4099,6 +5149,20 @@ $$;
 
 COMMENT ON FUNCTION crmshift.validate_migration(workspace_uuid uuid) IS 'All checks for one workspace: check name, PASS or FAIL, details. Shows keys and columns, never values.';
 
+-- Name: without_primary_lead(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.without_primary_lead(customer_ids uuid[]) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    AS $_$
+select array_agg(k.id) from unnest($1) as k (id)
+ where exists (select from public.leads as l where l.customer_id = k.id)
+   and not exists (select from public.leads as p where p.customer_id = k.id and p.is_primary)
+$_$;
+
+-- Name: FUNCTION without_primary_lead(customer_ids uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.without_primary_lead(customer_ids uuid[]) IS 'Those of these customers that have leads and no primary one; null where there are none.';
+
 -- Name: write_legacy(text, jsonb, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.write_legacy(of_subject text, of_key jsonb, merged jsonb) RETURNS void
@@ -4142,6 +5206,54 @@ $$;
 
 COMMENT ON FUNCTION crmshift.writers_in_flight() IS 'Transactions that have written a mapped table and are still open.';
 
+-- Name: customers; Type: TABLE
+
+CREATE TABLE public.customers (
+    cst_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    workspace_id uuid NOT NULL,
+    firstname text,
+    lastname text,
+    email text,
+    phone1 text,
+    address1 text,
+    address2 text,
+    city text,
+    state text,
+    zip text,
+    dateadded timestamp with time zone DEFAULT now(),
+    lastchanged timestamp with time zone DEFAULT now(),
+    created_at timestamp with time zone GENERATED ALWAYS AS (dateadded) STORED,
+    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchanged) STORED
+);
+
+ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE customers; Type: COMMENT
+
+COMMENT ON TABLE public.customers IS 'A person or household of a workspace; has any number of leads. Same id as the legacy contact.';
+
+-- Name: COLUMN customers.address2; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.address2 IS 'Has no counterpart in legacy.';
+
+-- Name: COLUMN customers.dateadded; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.dateadded IS 'When legacy or the application first had it; null where legacy does not know.';
+
+-- Name: COLUMN customers.lastchanged; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.lastchanged IS 'When its own columns last changed; a change of a lead does not touch it.';
+
+-- Name: visible_customer; Type: VIEW
+
+CREATE VIEW crmshift.visible_customer WITH (security_invoker='true') AS
+ SELECT cst_id
+   FROM public.customers c;
+
+-- Name: VIEW visible_customer; Type: COMMENT
+
+COMMENT ON VIEW crmshift.visible_customer IS 'Ids of the customers that the current role can see.';
+
 -- Name: appointments; Type: TABLE
 
 CREATE TABLE public.appointments (
@@ -4164,6 +5276,25 @@ COMMENT ON COLUMN public.appointments.scheduled_at IS 'When the appointment was 
 -- Name: COLUMN appointments.apptdate; Type: COMMENT
 
 COMMENT ON COLUMN public.appointments.apptdate IS 'When it takes place.';
+
+-- Name: appointment_lock; Type: VIEW
+
+CREATE VIEW crmshift.appointment_lock WITH (security_barrier='true') AS
+ SELECT contact_id AS customer_id,
+    id,
+    NULL::boolean AS held
+   FROM public.appointments a
+  WHERE (EXISTS ( SELECT
+           FROM crmshift.visible_customer v
+          WHERE (v.cst_id = a.contact_id)));
+
+-- Name: VIEW appointment_lock; Type: COMMENT
+
+COMMENT ON VIEW crmshift.appointment_lock IS 'The appointments legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+
+-- Name: COLUMN appointment_lock.held; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.appointment_lock.held IS 'As in crmshift.customer_lock.';
 
 -- Name: appointments_id_seq; Type: SEQUENCE
 
@@ -4251,7 +5382,7 @@ COMMENT ON COLUMN public.leads.appointment_status IS 'Legacy: contacts.appointme
 
 -- Name: COLUMN leads.is_primary; Type: COMMENT
 
-COMMENT ON COLUMN public.leads.is_primary IS 'The lead legacy sees: the migrated one, else the first. At most one for each customer; crmshift sees to it that there is one.';
+COMMENT ON COLUMN public.leads.is_primary IS 'The lead legacy sees: the migrated one, or the one chosen since. In every committed state a customer that has leads has exactly one; see crmshift.primary_lead_rule.';
 
 -- Name: COLUMN leads.entrydate; Type: COMMENT
 
@@ -4275,7 +5406,12 @@ CREATE VIEW crmshift.appointments_expected AS
     a.status,
     a.reminder_sent
    FROM (public.lead_appointments a
-     JOIN public.leads l ON (((l.id = a.lead_id) AND l.is_primary)));
+     JOIN public.leads l ON ((l.id = a.lead_id)))
+  WHERE (l.is_primary OR ((EXISTS ( SELECT
+           FROM public.appointments o
+          WHERE ((o.id = a.id) AND (o.contact_id = l.customer_id)))) AND (NOT (EXISTS ( SELECT
+           FROM public.leads p
+          WHERE ((p.customer_id = l.customer_id) AND p.is_primary))))));
 
 -- Name: VIEW appointments_expected; Type: COMMENT
 
@@ -4343,44 +5479,6 @@ ALTER TABLE ONLY public.appointment_custom_fields FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.appointment_custom_fields IS 'Value of a custom field for one appointment. Legacy cannot hold it.';
 
--- Name: customers; Type: TABLE
-
-CREATE TABLE public.customers (
-    cst_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    workspace_id uuid NOT NULL,
-    firstname text,
-    lastname text,
-    email text,
-    phone1 text,
-    address1 text,
-    address2 text,
-    city text,
-    state text,
-    zip text,
-    dateadded timestamp with time zone DEFAULT now(),
-    lastchanged timestamp with time zone DEFAULT now(),
-    created_at timestamp with time zone GENERATED ALWAYS AS (dateadded) STORED,
-    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchanged) STORED
-);
-
-ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
-
--- Name: TABLE customers; Type: COMMENT
-
-COMMENT ON TABLE public.customers IS 'A person or household of a workspace; has any number of leads. Same id as the legacy contact.';
-
--- Name: COLUMN customers.address2; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.address2 IS 'Has no counterpart in legacy.';
-
--- Name: COLUMN customers.dateadded; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.dateadded IS 'When legacy or the application first had it; null where legacy does not know.';
-
--- Name: COLUMN customers.lastchanged; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.lastchanged IS 'When its own columns last changed; a change of a lead does not touch it.';
-
 -- Name: lead_custom_fields; Type: TABLE
 
 CREATE TABLE public.lead_custom_fields (
@@ -4400,7 +5498,7 @@ COMMENT ON TABLE public.lead_custom_fields IS 'Value of a custom field for one l
 -- Name: beyond_legacy; Type: VIEW
 
 CREATE VIEW crmshift.beyond_legacy AS
- WITH l AS (
+ WITH l AS NOT MATERIALIZED (
          SELECT leads.id,
             leads.customer_id,
             leads.workspace_id,
@@ -4707,44 +5805,6 @@ CREATE VIEW crmshift.contact_custom_fields_expected AS
 
 COMMENT ON VIEW crmshift.contact_custom_fields_expected IS 'What public.contact_custom_fields should hold, read from public.customer_custom_fields.';
 
--- Name: contacts_expected; Type: VIEW
-
-CREATE VIEW crmshift.contacts_expected AS
- SELECT t.cst_id AS id,
-    t.workspace_id,
-    t.firstname,
-    t.lastname,
-    t.email,
-    t.phone1 AS phone_number,
-    t.address1 AS st_address,
-    t.city,
-    t.state,
-    t.zip,
-    l.source AS lead_source,
-    l.disposition AS lead_status,
-    l.appointment_status,
-    t.dateadded AS created_at,
-    GREATEST(t.lastchanged, l.lastchangedon) AS updated_at
-   FROM (public.customers t
-     LEFT JOIN public.leads l ON (((l.customer_id = t.cst_id) AND l.is_primary)));
-
--- Name: VIEW contacts_expected; Type: COMMENT
-
-COMMENT ON VIEW crmshift.contacts_expected IS 'What public.contacts should hold, read from public.customers and their primary public.leads.';
-
--- Name: contact_custom_fields; Type: TABLE
-
-CREATE TABLE public.contact_custom_fields (
-    contact_id uuid NOT NULL,
-    field_id uuid NOT NULL,
-    value text,
-    created_at timestamp with time zone DEFAULT now()
-);
-
--- Name: TABLE contact_custom_fields; Type: COMMENT
-
-COMMENT ON TABLE public.contact_custom_fields IS 'Value of a custom field for a contact.';
-
 -- Name: contacts; Type: TABLE
 
 CREATE TABLE public.contacts (
@@ -4769,6 +5829,62 @@ CREATE TABLE public.contacts (
 
 COMMENT ON TABLE public.contacts IS 'A person, with the one lead and the one appointment status this model can hold.';
 
+-- Name: contacts_expected; Type: VIEW
+
+CREATE VIEW crmshift.contacts_expected AS
+ SELECT t.cst_id AS id,
+    t.workspace_id,
+    t.firstname,
+    t.lastname,
+    t.email,
+    t.phone1 AS phone_number,
+    t.address1 AS st_address,
+    t.city,
+    t.state,
+    t.zip,
+        CASE
+            WHEN (l.id IS NULL) THEN (c.lead_source)::text
+            ELSE l.source
+        END AS lead_source,
+        CASE
+            WHEN (l.id IS NULL) THEN (c.lead_status)::text
+            ELSE l.disposition
+        END AS lead_status,
+        CASE
+            WHEN (l.id IS NULL) THEN (c.appointment_status)::text
+            ELSE l.appointment_status
+        END AS appointment_status,
+    t.dateadded AS created_at,
+    GREATEST(t.lastchanged, l.lastchangedon, c.updated_at) AS updated_at
+   FROM ((public.customers t
+     LEFT JOIN public.leads l ON (((l.customer_id = t.cst_id) AND l.is_primary)))
+     LEFT JOIN LATERAL ( SELECT c_1.lead_source,
+            c_1.lead_status,
+            c_1.appointment_status,
+            c_1.updated_at
+           FROM public.contacts c_1
+          WHERE ((c_1.id = t.cst_id) AND (l.id IS NULL) AND (EXISTS ( SELECT
+                   FROM public.leads o
+                  WHERE (o.customer_id = t.cst_id))))
+         LIMIT 1) c ON (true));
+
+-- Name: VIEW contacts_expected; Type: COMMENT
+
+COMMENT ON VIEW crmshift.contacts_expected IS 'What public.contacts should hold, read from public.customers and their primary public.leads.';
+
+-- Name: contact_custom_fields; Type: TABLE
+
+CREATE TABLE public.contact_custom_fields (
+    contact_id uuid NOT NULL,
+    field_id uuid NOT NULL,
+    value text,
+    created_at timestamp with time zone DEFAULT now()
+);
+
+-- Name: TABLE contact_custom_fields; Type: COMMENT
+
+COMMENT ON TABLE public.contact_custom_fields IS 'Value of a custom field for a contact.';
+
 -- Name: customer_custom_fields_expected; Type: VIEW
 
 CREATE VIEW crmshift.customer_custom_fields_expected AS
@@ -4784,6 +5900,43 @@ CREATE VIEW crmshift.customer_custom_fields_expected AS
 -- Name: VIEW customer_custom_fields_expected; Type: COMMENT
 
 COMMENT ON VIEW crmshift.customer_custom_fields_expected IS 'What public.customer_custom_fields should hold, read from public.contact_custom_fields.';
+
+-- Name: customer_field_lock; Type: VIEW
+
+CREATE VIEW crmshift.customer_field_lock WITH (security_barrier='true') AS
+ SELECT contact_id AS customer_id,
+    field_id,
+    NULL::boolean AS held
+   FROM public.contact_custom_fields f
+  WHERE (EXISTS ( SELECT
+           FROM crmshift.visible_customer v
+          WHERE (v.cst_id = f.contact_id)));
+
+-- Name: VIEW customer_field_lock; Type: COMMENT
+
+COMMENT ON VIEW crmshift.customer_field_lock IS 'The fields legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+
+-- Name: COLUMN customer_field_lock.held; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.customer_field_lock.held IS 'As in crmshift.customer_lock.';
+
+-- Name: customer_lock; Type: VIEW
+
+CREATE VIEW crmshift.customer_lock WITH (security_barrier='true') AS
+ SELECT id AS customer_id,
+    NULL::boolean AS held
+   FROM public.contacts c
+  WHERE (EXISTS ( SELECT
+           FROM crmshift.visible_customer v
+          WHERE (v.cst_id = c.id)));
+
+-- Name: VIEW customer_lock; Type: COMMENT
+
+COMMENT ON VIEW crmshift.customer_lock IS 'The contacts of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+
+-- Name: COLUMN customer_lock.held; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.customer_lock.held IS 'Always null. The right to update it is the right to lock the row; it cannot be written.';
 
 -- Name: customers_expected; Type: VIEW
 
@@ -4870,7 +6023,12 @@ COMMENT ON VIEW crmshift.lead_appointments_expected IS 'What public.lead_appoint
 CREATE VIEW crmshift.leads_expected AS
  SELECT c.id AS customer_id,
     c.workspace_id,
-    true AS is_primary,
+        CASE
+            WHEN ((l.id IS NULL) AND (EXISTS ( SELECT
+               FROM public.leads o
+              WHERE (o.customer_id = c.id)))) THEN NULL::boolean
+            ELSE true
+        END AS is_primary,
     (c.lead_source)::text AS source,
     (c.lead_status)::text AS disposition,
     (c.appointment_status)::text AS appointment_status,
@@ -4936,6 +6094,70 @@ UNION ALL
 -- Name: VIEW mapping_subject; Type: COMMENT
 
 COMMENT ON VIEW crmshift.mapping_subject IS 'Which subject a row of a mapping is about: columns of the mapping that give the subject''s key, in its order.';
+
+-- Name: primary_lead_rule; Type: TABLE
+
+CREATE TABLE crmshift.primary_lead_rule (
+    only_row boolean DEFAULT true NOT NULL,
+    choose text DEFAULT 'oldest'::text NOT NULL,
+    closed text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT choice_is_known CHECK ((choose = ANY (ARRAY['oldest'::text, 'newest'::text]))),
+    CONSTRAINT closed_dispositions_are_named CHECK ((array_position(closed, NULL::text) IS NULL)),
+    CONSTRAINT there_is_one_rule CHECK (only_row)
+);
+
+-- Name: TABLE primary_lead_rule; Type: COMMENT
+
+COMMENT ON TABLE crmshift.primary_lead_rule IS 'Which lead becomes the primary one where the application chose none. One row: update crmshift.primary_lead_rule set closed = ''{won,lost}''.';
+
+-- Name: COLUMN primary_lead_rule.choose; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.primary_lead_rule.choose IS 'oldest or newest, by leads.entrydate, then by id.';
+
+-- Name: COLUMN primary_lead_rule.closed; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.primary_lead_rule.closed IS 'Dispositions that close a lead, verbatim. Open leads go before closed ones; a primary lead that is closed on the target makes way for an open one. Empty: never.';
+
+-- Name: primary_lead_wanted; Type: TABLE
+
+CREATE TABLE crmshift.primary_lead_wanted (
+    id bigint NOT NULL,
+    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    customer_ids uuid[] NOT NULL,
+    demoted uuid,
+    closed boolean DEFAULT false NOT NULL
+);
+
+-- Name: TABLE primary_lead_wanted; Type: COMMENT
+
+COMMENT ON TABLE crmshift.primary_lead_wanted IS 'What a transaction has to look at when it commits. Empty in every committed state: the transaction that writes a row here takes it away.';
+
+-- Name: COLUMN primary_lead_wanted.txid; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.primary_lead_wanted.txid IS 'Transaction that wrote it.';
+
+-- Name: COLUMN primary_lead_wanted.customer_ids; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.primary_lead_wanted.customer_ids IS 'Customers that may be left without a primary lead.';
+
+-- Name: COLUMN primary_lead_wanted.demoted; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.primary_lead_wanted.demoted IS 'Lead that the application demoted: elected only where there is no other.';
+
+-- Name: COLUMN primary_lead_wanted.closed; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.primary_lead_wanted.closed IS 'The primary lead was closed: an open one is to take its place.';
+
+-- Name: primary_lead_wanted_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.primary_lead_wanted ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.primary_lead_wanted_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 -- Name: source_subject; Type: VIEW
 
@@ -5288,6 +6510,16 @@ ALTER TABLE ONLY crmshift.mapping
 ALTER TABLE ONLY crmshift.mapping
     ADD CONSTRAINT position_is_unique UNIQUE (direction, "position");
 
+-- Name: primary_lead_rule primary_lead_rule_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.primary_lead_rule
+    ADD CONSTRAINT primary_lead_rule_pkey PRIMARY KEY (only_row);
+
+-- Name: primary_lead_wanted primary_lead_wanted_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.primary_lead_wanted
+    ADD CONSTRAINT primary_lead_wanted_pkey PRIMARY KEY (id);
+
 -- Name: step_run step_run_pkey; Type: CONSTRAINT
 
 ALTER TABLE ONLY crmshift.step_run
@@ -5448,7 +6680,7 @@ CREATE INDEX lead_custom_fields_lead_idx ON public.lead_custom_fields USING btre
 
 -- Name: leads_customer_id_idx; Type: INDEX
 
-CREATE INDEX leads_customer_id_idx ON public.leads USING btree (workspace_id, customer_id);
+CREATE INDEX leads_customer_id_idx ON public.leads USING btree (customer_id, workspace_id);
 
 -- Name: leads_disposition_idx; Type: INDEX
 
@@ -5457,6 +6689,18 @@ CREATE INDEX leads_disposition_idx ON public.leads USING btree (workspace_id, di
 -- Name: leads_stage_idx; Type: INDEX
 
 CREATE INDEX leads_stage_idx ON public.leads USING btree (workspace_id, stg_id) WHERE (stg_id IS NOT NULL);
+
+-- Name: primary_lead_wanted customer_with_leads_has_a_primary_one; Type: TRIGGER
+
+CREATE CONSTRAINT TRIGGER customer_with_leads_has_a_primary_one AFTER INSERT ON crmshift.primary_lead_wanted DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crmshift.tg_elect_primary_lead();
+
+-- Name: primary_lead_rule rule_is_applied; Type: TRIGGER
+
+CREATE TRIGGER rule_is_applied AFTER INSERT OR UPDATE ON crmshift.primary_lead_rule FOR EACH ROW EXECUTE FUNCTION crmshift.tg_apply_primary_lead_rule();
+
+-- Name: leads crmshift_ask_primary_lead; Type: TRIGGER
+
+CREATE TRIGGER crmshift_ask_primary_lead BEFORE UPDATE OF is_primary ON public.leads FOR EACH ROW WHEN ((new.is_primary AND (NOT old.is_primary))) EXECUTE FUNCTION crmshift.tg_ask_primary_lead();
 
 -- Name: appointments crmshift_sync_delete; Type: TRIGGER
 
@@ -5569,6 +6813,26 @@ CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.lead_appointments REF
 -- Name: leads crmshift_sync_update; Type: TRIGGER
 
 CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.leads REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_leads();
+
+-- Name: leads crmshift_then_make_primary_lead; Type: TRIGGER
+
+CREATE TRIGGER crmshift_then_make_primary_lead AFTER UPDATE OF is_primary ON public.leads FOR EACH STATEMENT WHEN ((current_setting('crmshift.asked'::text, true) <> ''::text)) EXECUTE FUNCTION crmshift.tg_make_primary_lead();
+
+-- Name: leads crmshift_then_note_closed; Type: TRIGGER
+
+CREATE TRIGGER crmshift_then_note_closed AFTER UPDATE OF disposition ON public.leads FOR EACH ROW WHEN ((old.is_primary AND new.is_primary AND (new.disposition IS DISTINCT FROM old.disposition) AND (new.disposition = ANY ('{}'::text[])))) EXECUTE FUNCTION crmshift.tg_note_lead();
+
+-- Name: leads crmshift_then_note_delete; Type: TRIGGER
+
+CREATE TRIGGER crmshift_then_note_delete AFTER DELETE ON public.leads REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_note_leads();
+
+-- Name: leads crmshift_then_note_insert; Type: TRIGGER
+
+CREATE TRIGGER crmshift_then_note_insert AFTER INSERT ON public.leads REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_note_leads();
+
+-- Name: leads crmshift_then_note_update; Type: TRIGGER
+
+CREATE TRIGGER crmshift_then_note_update AFTER UPDATE ON public.leads FOR EACH ROW WHEN (((new.customer_id <> old.customer_id) OR (old.is_primary AND (NOT new.is_primary)))) EXECUTE FUNCTION crmshift.tg_note_lead();
 
 -- Name: conflict_policy conflict_policy_subject_fkey; Type: FK CONSTRAINT
 
@@ -5711,3 +6975,27 @@ CREATE POLICY leads_of_owner ON public.leads TO postgres USING (true);
 -- Name: leads leads_of_workspace; Type: POLICY
 
 CREATE POLICY leads_of_workspace ON public.leads USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: TABLE appointment_lock; Type: ACL
+
+GRANT SELECT ON TABLE crmshift.appointment_lock TO PUBLIC;
+
+-- Name: COLUMN appointment_lock.held; Type: ACL
+
+GRANT UPDATE(held) ON TABLE crmshift.appointment_lock TO PUBLIC;
+
+-- Name: TABLE customer_field_lock; Type: ACL
+
+GRANT SELECT ON TABLE crmshift.customer_field_lock TO PUBLIC;
+
+-- Name: COLUMN customer_field_lock.held; Type: ACL
+
+GRANT UPDATE(held) ON TABLE crmshift.customer_field_lock TO PUBLIC;
+
+-- Name: TABLE customer_lock; Type: ACL
+
+GRANT SELECT ON TABLE crmshift.customer_lock TO PUBLIC;
+
+-- Name: COLUMN customer_lock.held; Type: ACL
+
+GRANT UPDATE(held) ON TABLE crmshift.customer_lock TO PUBLIC;

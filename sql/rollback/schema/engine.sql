@@ -6,6 +6,7 @@ drop function crmshift.after_truncate(text, boolean);
 drop function crmshift.drift(text, uuid);
 drop function crmshift.sync_or_queue(text, jsonb, text);
 drop function crmshift.settle_nested();
+drop function crmshift.legacy_row(text, jsonb, boolean);
 drop function crmshift.sync_subjects(text, jsonb, text, boolean);
 drop function crmshift.sync_keys(text, jsonb);
 drop function crmshift.sync_rows(text[], jsonb[], boolean);

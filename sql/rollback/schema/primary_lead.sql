@@ -1,3 +1,21 @@
 -- Undoes schema/primary_lead.
 drop function crmshift.appointments_of_leads(uuid[]);
 drop function crmshift.follow_primary_lead(uuid[]);
+drop trigger crmshift_then_make_primary_lead on public.leads;
+drop trigger crmshift_ask_primary_lead on public.leads;
+drop trigger crmshift_then_note_closed on public.leads;
+drop trigger crmshift_then_note_update on public.leads;
+drop trigger crmshift_then_note_delete on public.leads;
+drop trigger crmshift_then_note_insert on public.leads;
+drop function crmshift.tg_make_primary_lead();
+drop function crmshift.tg_ask_primary_lead();
+drop table crmshift.primary_lead_rule;
+drop function crmshift.tg_apply_primary_lead_rule();
+drop function crmshift.tg_note_lead();
+drop function crmshift.tg_note_leads();
+drop table crmshift.primary_lead_wanted;
+drop function crmshift.tg_elect_primary_lead();
+drop function crmshift.elect_or_queue(uuid[], uuid[], uuid[]);
+drop function crmshift.elect_primary_lead(uuid[], uuid[], uuid[]);
+drop function crmshift.without_primary_lead(uuid[]);
+drop function crmshift.next_primary_lead(uuid[], uuid[]);

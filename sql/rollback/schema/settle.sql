@@ -8,7 +8,6 @@ drop function crmshift.settle_row(text, jsonb);
 drop function crmshift.record_conflict(text, jsonb, text, text[], text, text, jsonb);
 drop function crmshift.write_legacy(text, jsonb, jsonb);
 drop function crmshift.merge(text, jsonb, bigint[], boolean, text, text);
-drop function crmshift.legacy_row(text, jsonb, boolean);
 drop function crmshift.lock_row(text, jsonb);
 drop function crmshift.ensure_subject(text, jsonb, text);
 drop function crmshift.is_transient(text);

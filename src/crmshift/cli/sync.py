@@ -22,7 +22,8 @@ crmshift sync pause --why "vendor loads data" · queue writes instead of syncing
 crmshift sync resume · sync again, and settle what was queued\n
 crmshift sync drain · settle what is queued\n
 crmshift sync drain --follow · and keep doing so\n
-crmshift sync mode appointment queued · sync appointments later, not in the application's transaction
+crmshift sync mode appointment queued · sync appointments later, not in the application's transaction\n
+crmshift sync on-error customer raise · fail what cannot be synced instead of queueing it
 """
 
 app = typer.Typer(name="sync", help="Steer the sync, and settle what is outstanding.", no_args_is_help=True)
