@@ -149,6 +149,8 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
         statements = derive.trigger(mappings.describe_source(subject, files))
         functions = [s.object for s in statements if s.sql.startswith("create or replace function")]
         triggers = tuple(_drop_trigger(name, subject) for name in TRIGGERS)
+        if planned.fires == "always":
+            statements += tuple(_fire_always(name, subject) for name in TRIGGERS)
         return Step(planned, statements, triggers + tuple(_drop_function(f) for f in reversed(functions)))
     if planned.verb is Verb.BACKFILL:
         if not mappings.backfilled(subject, files):
@@ -181,6 +183,13 @@ def _drop_trigger(name: str, table: str) -> Statement:
     return Statement(f"trigger {name} on {table}", statement.as_string())
 
 
+def _fire_always(name: str, table: str) -> Statement:
+    statement = sql.SQL("alter table {} enable always trigger {}").format(
+        sql.Identifier(*table.split(".")), sql.Identifier(name)
+    )
+    return Statement(f"trigger {name} on {table}", statement.as_string())
+
+
 # What was measured for each kind of statement, strongest first; new tables are nobody else's yet.
 _LOCK_PATTERNS = (
     ("ACCESS EXCLUSIVE", re.compile(r'^drop trigger \S+ on ([\w."]+)', re.M)),
@@ -188,8 +197,12 @@ _LOCK_PATTERNS = (
     ("SHARE ROW EXCLUSIVE", re.compile(r'^create trigger [^;]*? on ([\w."]+)', re.M)),
     ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table ([\w."]+) add constraint [^;]*foreign key', re.M)),
     ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table [^;]*foreign key [^;]*references ([\w."]+)', re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table ([\w."]+) enable always trigger', re.M)),
     ("SHARE UPDATE EXCLUSIVE", re.compile(r'^alter table ([\w."]+) validate constraint', re.M)),
-    ("ACCESS EXCLUSIVE", re.compile(r'^alter table ([\w."]+) (?!add constraint|validate constraint)', re.M)),
+    (
+        "ACCESS EXCLUSIVE",
+        re.compile(r'^alter table ([\w."]+) (?!add constraint|validate constraint|enable always trigger)', re.M),
+    ),
 )
 
 
