@@ -116,13 +116,13 @@ end
 $$;
 comment on function crmshift.ensure_parents(text, jsonb) is 'Make sure that the rows exist which these keys of a mapping depend on.';
 
-create function crmshift.queue_whole(written text, state text) returns void
+create function crmshift.queue_whole(written text, state text, of_subject text default null) returns void
 language sql
 as $$
 insert into crmshift.sync_queue (subject, key, side, reason, sqlstate)
-select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy'
+select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy' and m.name = coalesce($3, m.name)
 $$;
-comment on function crmshift.queue_whole(text, text) is 'The last resort, where it cannot be made out which rows a write reached: any of them.';
+comment on function crmshift.queue_whole(text, text, text) is 'The last resort, where it cannot be made out which rows a write reached: any of them.';
 
 create function crmshift.queue_reached(of_mapping text, keys jsonb, why text) returns void
 language plpgsql

@@ -1395,6 +1395,37 @@ begin
 end
 $_$;
 
+-- Name: follow_appointments(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.follow_appointments(customer_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    reached jsonb;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what others have written meanwhile cannot be seen
+        perform crmshift.queue_whole('target', null, 'appointments');
+        return;
+    end if;
+    perform from public.customers as c where c.cst_id = any (customer_ids) order by c.cst_id for update of c;
+    if exists (select from crmshift.sync_control as c where c.entity = 'appointment' and (c.paused or c.mode = 'queued')) then
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(customer_ids) as r;
+        return;
+    end if;
+    select jsonb_agg(r.key) into reached from crmshift.appointments_of_leads(customer_ids) as r;
+    if reached is not null then
+        perform crmshift.sync_subjects('appointments', reached, 'target');
+    end if;
+exception when others then
+    perform crmshift.queue_whole('target', sqlstate, 'appointments');
+end
+$$;
+
+-- Name: FUNCTION follow_appointments(customer_ids uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.follow_appointments(customer_ids uuid[]) IS 'After the primary lead of these customers has changed: bring to legacy what was written for it meanwhile.';
+
 -- Name: follow_primary_lead(uuid[]); Type: FUNCTION
 
 CREATE FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) RETURNS void
@@ -1439,6 +1470,25 @@ $$;
 -- Name: FUNCTION held(of_mapping text, keys jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.held(of_mapping text, keys jsonb) IS 'Whether the table of this mapping has queued writes of its own for one of these keys, which must not be overwritten unseen.';
+
+-- Name: hold_customers(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.hold_customers(appointment_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform from public.customers as c
+      where c.cst_id in (select a.contact_id from public.appointments as a where a.id = any (appointment_ids)
+                         union all
+                         select l.customer_id from public.lead_appointments as a join public.leads as l on l.id = a.lead_id
+                          where a.id = any (appointment_ids))
+      order by c.cst_id for key share of c;
+end
+$$;
+
+-- Name: FUNCTION hold_customers(appointment_ids bigint[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.hold_customers(appointment_ids bigint[]) IS 'While the transaction is open, none that changes the primary lead of these appointments'' customers commits without following them.';
 
 -- Name: is_outstanding(text, jsonb); Type: FUNCTION
 
@@ -2150,18 +2200,18 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.queue_reached(of_mapping text, keys jsonb, why text) IS 'Queue what a write on the tables of a mapping reaches beyond it.';
 
--- Name: queue_whole(text, text); Type: FUNCTION
+-- Name: queue_whole(text, text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.queue_whole(written text, state text) RETURNS void
+CREATE FUNCTION crmshift.queue_whole(written text, state text, of_subject text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql
     AS $_$
 insert into crmshift.sync_queue (subject, key, side, reason, sqlstate)
-select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy'
+select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy' and m.name = coalesce($3, m.name)
 $_$;
 
--- Name: FUNCTION queue_whole(written text, state text); Type: COMMENT
+-- Name: FUNCTION queue_whole(written text, state text, of_subject text); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.queue_whole(written text, state text) IS 'The last resort, where it cannot be made out which rows a write reached: any of them.';
+COMMENT ON FUNCTION crmshift.queue_whole(written text, state text, of_subject text) IS 'The last resort, where it cannot be made out which rows a write reached: any of them.';
 
 -- Name: queueing_statement(text, text); Type: FUNCTION
 
@@ -3339,6 +3389,7 @@ begin
             end if;
             perform crmshift.fill_customers($2);
             perform crmshift.fill_leads($2);
+            perform crmshift.hold_customers($1);
             expected_3 := crmshift.sync_lead_appointments($1);
             if expected_3 < cardinality($1) then
                 perform crmshift.remove_lead_appointments($1);
@@ -3687,6 +3738,7 @@ begin
                     raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
                 end if;
             end if;
+            perform crmshift.hold_customers($1);
             expected_1 := crmshift.sync_appointments($1);
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_appointments($1);
@@ -4562,6 +4614,7 @@ begin
       into customers, demoted, closed
       from taken as t cross join unnest(t.customer_ids) as c;
     perform crmshift.elect_or_queue(customers, demoted, closed);
+    perform crmshift.follow_appointments(customers);
     return null;
 end
 $$;
