@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo test histories lint format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -18,6 +18,10 @@ demo: $(READY) ## the whole story on a PostgreSQL of its own; options in ARGS, a
 
 test: $(READY) ## all tests, on every PostgreSQL there is; make test ARGS='-k ledger' runs some
 	$(BIN)/pytest -n 2 --dist worksteal --pg 18,16,15 $(ARGS)
+
+NUMBER ?= 5000
+histories: $(READY) ## random histories of many sessions, thousands of them; NUMBER=20000 for more
+	CRMSHIFT_HISTORIES=$(NUMBER) $(BIN)/pytest -n 2 --dist worksteal --pg 18,16,15 tests/properties $(ARGS)
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .

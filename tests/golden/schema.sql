@@ -1400,15 +1400,13 @@ $_$;
 CREATE FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
--- Called before contacts are written from these customers' leads. A customer without a primary lead waits for COMMIT, unless
--- its row is about to be settled: by a person (outside of any trigger), or because it stands in the queue.
+-- Called before contacts are written from these customers' leads. In a trigger a customer without a primary lead is left to
+-- COMMIT: the statement may be the first of two. Otherwise somebody settles the queue, or repairs.
 declare
-    vacant uuid[] := crmshift.without_primary_lead(customer_ids);
+    vacant uuid[];
 begin
-    if vacant is not null and pg_trigger_depth() > 0 then
-        select array_agg(k.id) into vacant from unnest(vacant) as k (id)
-         where exists (select from crmshift.sync_queue as q
-                        where q.subject = 'contacts' and q.key = jsonb_build_object('id', k.id) and q.reason <> 'nested');
+    if pg_trigger_depth() = 0 then
+        vacant := crmshift.without_primary_lead(customer_ids);
     end if;
     if vacant is not null then
         perform from public.contacts as c where c.id = any (vacant) order by c.id for no key update of c;
@@ -1530,8 +1528,8 @@ CREATE FUNCTION crmshift.lock_customer(customer uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $_$
--- Hold everything about one customer until the transaction ends. While the contact's row is waited for, nothing of the
--- customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
+-- Hold everything about one customer, on both sides, until the transaction ends. While the contact's row is waited for, nothing
+-- of the customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
 -- The other rows are waited for only shortly: their holder may want the contact next, so it is let go (that is what the
 -- inner block does), and all is tried again.
 declare
@@ -1547,15 +1545,17 @@ begin
             if holds_nothing or clock_timestamp() < began + interval '1 s' then
                 perform set_config('lock_timeout', '50ms', true);
             end if;
+            perform from crmshift.customer_field_lock as k where k.customer_id = $1 order by k.field_id for update;
+            perform from crmshift.appointment_lock as k where k.customer_id = $1 order by k.id for update;
             perform from public.customers as c where c.cst_id = $1 for update;
             if not found then
                 raise exception 'There is no customer %.', $1
                     using errcode = 'SH001', hint = 'select cst_id from customers lists those this role can see.';
             end if;
+            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform from public.leads as l where l.customer_id = $1 order by l.id for update;
             perform from public.leads as l join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
               where l.customer_id = $1 order by a.id for update of a;
-            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform set_config('lock_timeout', given, true);
             return;
         exception when lock_not_available then
@@ -1698,6 +1698,7 @@ with m as (
            string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
            string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
            string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
@@ -1791,18 +1792,23 @@ begin%5$s
         if found and (%23$s) is distinct from (%15$s) then
             uneven := jsonb_build_array(jsonb_build_object(%24$s));
         end if;
-    else
+    else%34$s
         with e as materialized (
             select e.* from (select distinct * from unnest(%25$s) as k (%16$s)) as k join %4$s as e on %26$s
         ), d as materialized (
-            select e.*
+            select e.*, t.%7$I is null as "lacks it"
               from e left join %3$s as t on %11$s%12$s
              where t.%7$I is null or (%8$s) is distinct from (%9$s)%10$s
-        ), w as (
+        ), u as (
+            update %3$s as t set (%20$s) = row(%35$s) from d where not d."lacks it" and %36$s%12$s
+            returning t.*
+        ), i as (
             insert into %3$s as t (%14$s)
-            select %27$s from d order by %28$s
+            select %27$s from d where d."lacks it" order by %28$s
             on conflict (%16$s)%17$s do update set %18$s%19$s
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
@@ -1830,7 +1836,11 @@ $writer$$sql$,
             raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
                 using errcode = 'SH013', hint = 'Give one of them another key.';
         end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end,
-       f.noting)
+       f.noting,
+       case when m.lock_target then '' else format($lock$
+        perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
+       c.d_others, replace(k.t_is_e, 'e.', 'd.'))
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
@@ -2933,7 +2943,7 @@ begin
           from crmshift.drift(m.name) as d
          cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
          where (of_entry.op <> 'truncate' or d.kind <> 'missing')
-           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
+           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key and q.reason <> 'parent');
         if apart is not null then
             perform crmshift.sync_or_queue(m.name, apart);
         end if;
@@ -2993,17 +3003,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
         end if;
     else
+        perform from public.appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.appointments_expected as e on e.id = k.id
         ), d as materialized (
-            select e.*
+            select e.*, t.id is null as "lacks it"
               from e left join public.appointments as t on t.id = e.id
              where t.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-        ), w as (
+        ), u as (
+            update public.appointments as t set (contact_id, scheduled_at, apptdate, status, reminder_sent) = row(d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent) from d where not d."lacks it" and t.id = d.id
+            returning t.*
+        ), i as (
             insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
-            select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+            select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d where d."lacks it" order by d.id
             on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
@@ -3056,17 +3072,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('contact_id', stored.contact_id, 'field_id', stored.field_id));
         end if;
     else
+        perform from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id order by t.contact_id, t.field_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1, $2) as k (contact_id, field_id)) as k join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
         ), d as materialized (
-            select e.*
+            select e.*, t.contact_id is null as "lacks it"
               from e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id
              where t.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
-        ), w as (
+        ), u as (
+            update public.contact_custom_fields as t set (value, created_at) = row(d.value, d.created_at) from d where not d."lacks it" and t.contact_id = d.contact_id and t.field_id = d.field_id
+            returning t.*
+        ), i as (
             insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
-            select d.contact_id, d.field_id, d.value, d.created_at from d order by d.contact_id, d.field_id
+            select d.contact_id, d.field_id, d.value, d.created_at from d where d."lacks it" order by d.contact_id, d.field_id
             on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
@@ -3124,14 +3146,19 @@ begin
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.contacts_expected as e on e.id = k.id
         ), d as materialized (
-            select e.*
+            select e.*, t.id is null as "lacks it"
               from e left join public.contacts as t on t.id = e.id
              where t.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
-        ), w as (
+        ), u as (
+            update public.contacts as t set (workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at) from d where not d."lacks it" and t.id = d.id
+            returning t.*
+        ), i as (
             insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
-            select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d order by d.id
+            select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d where d."lacks it" order by d.id
             on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
@@ -3184,17 +3211,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id, 'field_id', stored.field_id));
         end if;
     else
+        perform from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id order by t.customer_id, t.field_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1, $2) as k (customer_id, field_id)) as k join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
         ), d as materialized (
-            select e.*
+            select e.*, t.customer_id is null as "lacks it"
               from e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id
              where t.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
-        ), w as (
+        ), u as (
+            update public.customer_custom_fields as t set (workspace_id, value, created_at) = row(d.workspace_id, d.value, d.created_at) from d where not d."lacks it" and t.customer_id = d.customer_id and t.field_id = d.field_id
+            returning t.*
+        ), i as (
             insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
-            select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d order by d.customer_id, d.field_id
+            select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d where d."lacks it" order by d.customer_id, d.field_id
             on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
@@ -3247,17 +3280,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('cst_id', stored.cst_id));
         end if;
     else
+        perform from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id order by t.cst_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (cst_id)) as k join crmshift.customers_expected as e on e.cst_id = k.cst_id
         ), d as materialized (
-            select e.*
+            select e.*, t.cst_id is null as "lacks it"
               from e left join public.customers as t on t.cst_id = e.cst_id
              where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
-        ), w as (
+        ), u as (
+            update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged) from d where not d."lacks it" and t.cst_id = d.cst_id
+            returning t.*
+        ), i as (
             insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
-            select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d order by d.cst_id
+            select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d where d."lacks it" order by d.cst_id
             on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
@@ -3811,17 +3850,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
         end if;
     else
+        perform from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.lead_appointments_expected as e on e.id = k.id
         ), d as materialized (
-            select e.*
+            select e.*, t.id is null as "lacks it"
               from e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
              where t.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-        ), w as (
+        ), u as (
+            update public.lead_appointments as t set (lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) = row(d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent) from d where not d."lacks it" and t.id = d.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+            returning t.*
+        ), i as (
             insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
-            select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+            select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d where d."lacks it" order by d.id
             on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
@@ -3878,17 +3923,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id));
         end if;
     else
+        perform from public.leads as t join unnest($1) as k (customer_id) on t.customer_id = k.customer_id order by t.customer_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (customer_id)) as k join crmshift.leads_expected as e on e.customer_id = k.customer_id
         ), d as materialized (
-            select e.*
+            select e.*, t.customer_id is null as "lacks it"
               from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
              where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
-        ), w as (
+        ), u as (
+            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
+            returning t.*
+        ), i as (
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
-            select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d order by d.customer_id
+            select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d where d."lacks it" order by d.customer_id
             on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
@@ -5155,6 +5206,54 @@ $$;
 
 COMMENT ON FUNCTION crmshift.writers_in_flight() IS 'Transactions that have written a mapped table and are still open.';
 
+-- Name: customers; Type: TABLE
+
+CREATE TABLE public.customers (
+    cst_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    workspace_id uuid NOT NULL,
+    firstname text,
+    lastname text,
+    email text,
+    phone1 text,
+    address1 text,
+    address2 text,
+    city text,
+    state text,
+    zip text,
+    dateadded timestamp with time zone DEFAULT now(),
+    lastchanged timestamp with time zone DEFAULT now(),
+    created_at timestamp with time zone GENERATED ALWAYS AS (dateadded) STORED,
+    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchanged) STORED
+);
+
+ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE customers; Type: COMMENT
+
+COMMENT ON TABLE public.customers IS 'A person or household of a workspace; has any number of leads. Same id as the legacy contact.';
+
+-- Name: COLUMN customers.address2; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.address2 IS 'Has no counterpart in legacy.';
+
+-- Name: COLUMN customers.dateadded; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.dateadded IS 'When legacy or the application first had it; null where legacy does not know.';
+
+-- Name: COLUMN customers.lastchanged; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.lastchanged IS 'When its own columns last changed; a change of a lead does not touch it.';
+
+-- Name: visible_customer; Type: VIEW
+
+CREATE VIEW crmshift.visible_customer WITH (security_invoker='true') AS
+ SELECT cst_id
+   FROM public.customers c;
+
+-- Name: VIEW visible_customer; Type: COMMENT
+
+COMMENT ON VIEW crmshift.visible_customer IS 'Ids of the customers that the current role can see.';
+
 -- Name: appointments; Type: TABLE
 
 CREATE TABLE public.appointments (
@@ -5177,6 +5276,25 @@ COMMENT ON COLUMN public.appointments.scheduled_at IS 'When the appointment was 
 -- Name: COLUMN appointments.apptdate; Type: COMMENT
 
 COMMENT ON COLUMN public.appointments.apptdate IS 'When it takes place.';
+
+-- Name: appointment_lock; Type: VIEW
+
+CREATE VIEW crmshift.appointment_lock WITH (security_barrier='true') AS
+ SELECT contact_id AS customer_id,
+    id,
+    NULL::boolean AS held
+   FROM public.appointments a
+  WHERE (EXISTS ( SELECT
+           FROM crmshift.visible_customer v
+          WHERE (v.cst_id = a.contact_id)));
+
+-- Name: VIEW appointment_lock; Type: COMMENT
+
+COMMENT ON VIEW crmshift.appointment_lock IS 'The appointments legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+
+-- Name: COLUMN appointment_lock.held; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.appointment_lock.held IS 'As in crmshift.customer_lock.';
 
 -- Name: appointments_id_seq; Type: SEQUENCE
 
@@ -5360,44 +5478,6 @@ ALTER TABLE ONLY public.appointment_custom_fields FORCE ROW LEVEL SECURITY;
 -- Name: TABLE appointment_custom_fields; Type: COMMENT
 
 COMMENT ON TABLE public.appointment_custom_fields IS 'Value of a custom field for one appointment. Legacy cannot hold it.';
-
--- Name: customers; Type: TABLE
-
-CREATE TABLE public.customers (
-    cst_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    workspace_id uuid NOT NULL,
-    firstname text,
-    lastname text,
-    email text,
-    phone1 text,
-    address1 text,
-    address2 text,
-    city text,
-    state text,
-    zip text,
-    dateadded timestamp with time zone DEFAULT now(),
-    lastchanged timestamp with time zone DEFAULT now(),
-    created_at timestamp with time zone GENERATED ALWAYS AS (dateadded) STORED,
-    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchanged) STORED
-);
-
-ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
-
--- Name: TABLE customers; Type: COMMENT
-
-COMMENT ON TABLE public.customers IS 'A person or household of a workspace; has any number of leads. Same id as the legacy contact.';
-
--- Name: COLUMN customers.address2; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.address2 IS 'Has no counterpart in legacy.';
-
--- Name: COLUMN customers.dateadded; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.dateadded IS 'When legacy or the application first had it; null where legacy does not know.';
-
--- Name: COLUMN customers.lastchanged; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.lastchanged IS 'When its own columns last changed; a change of a lead does not touch it.';
 
 -- Name: lead_custom_fields; Type: TABLE
 
@@ -5821,15 +5901,24 @@ CREATE VIEW crmshift.customer_custom_fields_expected AS
 
 COMMENT ON VIEW crmshift.customer_custom_fields_expected IS 'What public.customer_custom_fields should hold, read from public.contact_custom_fields.';
 
--- Name: visible_customer; Type: VIEW
+-- Name: customer_field_lock; Type: VIEW
 
-CREATE VIEW crmshift.visible_customer WITH (security_invoker='true') AS
- SELECT cst_id
-   FROM public.customers c;
+CREATE VIEW crmshift.customer_field_lock WITH (security_barrier='true') AS
+ SELECT contact_id AS customer_id,
+    field_id,
+    NULL::boolean AS held
+   FROM public.contact_custom_fields f
+  WHERE (EXISTS ( SELECT
+           FROM crmshift.visible_customer v
+          WHERE (v.cst_id = f.contact_id)));
 
--- Name: VIEW visible_customer; Type: COMMENT
+-- Name: VIEW customer_field_lock; Type: COMMENT
 
-COMMENT ON VIEW crmshift.visible_customer IS 'Ids of the customers that the current role can see.';
+COMMENT ON VIEW crmshift.customer_field_lock IS 'The fields legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+
+-- Name: COLUMN customer_field_lock.held; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.customer_field_lock.held IS 'As in crmshift.customer_lock.';
 
 -- Name: customer_lock; Type: VIEW
 
@@ -6886,6 +6975,22 @@ CREATE POLICY leads_of_owner ON public.leads TO postgres USING (true);
 -- Name: leads leads_of_workspace; Type: POLICY
 
 CREATE POLICY leads_of_workspace ON public.leads USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: TABLE appointment_lock; Type: ACL
+
+GRANT SELECT ON TABLE crmshift.appointment_lock TO PUBLIC;
+
+-- Name: COLUMN appointment_lock.held; Type: ACL
+
+GRANT UPDATE(held) ON TABLE crmshift.appointment_lock TO PUBLIC;
+
+-- Name: TABLE customer_field_lock; Type: ACL
+
+GRANT SELECT ON TABLE crmshift.customer_field_lock TO PUBLIC;
+
+-- Name: COLUMN customer_field_lock.held; Type: ACL
+
+GRANT UPDATE(held) ON TABLE crmshift.customer_field_lock TO PUBLIC;
 
 -- Name: TABLE customer_lock; Type: ACL
 
