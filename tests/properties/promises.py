@@ -59,6 +59,8 @@ def isolation(stage: Stage, error: psycopg.Error, isolation_level: str, sides: s
     if error.sqlstate == "40001" and isolation_level == "serializable":
         return  # what the sync reads and writes counts too, and PostgreSQL may tell it anywhere
     context = error.diag.context or ""
+    if error.sqlstate in ("40001", "55P03") and re.search("set_primary_lead|tg_make_primary_lead", context):
+        return  # to promote a lead is to demote another one, which somebody holds
     table = error.diag.table_name or _table_of_trigger(context)
     foreign = table is not None and side_of(table) not in sides
     if "crmshift" in context or error.sqlstate not in OWN_ERRORS or foreign:
