@@ -49,6 +49,7 @@ with m as (
            string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
            string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
            string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
@@ -142,18 +143,23 @@ begin%5$s
         if found and (%23$s) is distinct from (%15$s) then
             uneven := jsonb_build_array(jsonb_build_object(%24$s));
         end if;
-    else
+    else%34$s
         with e as materialized (
             select e.* from (select distinct * from unnest(%25$s) as k (%16$s)) as k join %4$s as e on %26$s
         ), d as materialized (
-            select e.*
+            select e.*, t.%7$I is null as "lacks it"
               from e left join %3$s as t on %11$s%12$s
              where t.%7$I is null or (%8$s) is distinct from (%9$s)%10$s
-        ), w as (
+        ), u as (
+            update %3$s as t set (%20$s) = row(%35$s) from d where not d."lacks it" and %36$s%12$s
+            returning t.*
+        ), i as (
             insert into %3$s as t (%14$s)
-            select %27$s from d order by %28$s
+            select %27$s from d where d."lacks it" order by %28$s
             on conflict (%16$s)%17$s do update set %18$s%19$s
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
@@ -181,7 +187,11 @@ $writer$$sql$,
             raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
                 using errcode = 'SH013', hint = 'Give one of them another key.';
         end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end,
-       f.noting)
+       f.noting,
+       case when m.lock_target then '' else format($lock$
+        perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
+       c.d_others, replace(k.t_is_e, 'e.', 'd.'))
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint

@@ -340,7 +340,7 @@ begin
           from crmshift.drift(m.name) as d
          cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
          where (of_entry.op <> 'truncate' or d.kind <> 'missing')
-           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
+           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key and q.reason <> 'parent');
         if apart is not null then
             perform crmshift.sync_or_queue(m.name, apart);
         end if;

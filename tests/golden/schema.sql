@@ -1698,6 +1698,7 @@ with m as (
            string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
            string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
            string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
@@ -1791,18 +1792,23 @@ begin%5$s
         if found and (%23$s) is distinct from (%15$s) then
             uneven := jsonb_build_array(jsonb_build_object(%24$s));
         end if;
-    else
+    else%34$s
         with e as materialized (
             select e.* from (select distinct * from unnest(%25$s) as k (%16$s)) as k join %4$s as e on %26$s
         ), d as materialized (
-            select e.*
+            select e.*, t.%7$I is null as "lacks it"
               from e left join %3$s as t on %11$s%12$s
              where t.%7$I is null or (%8$s) is distinct from (%9$s)%10$s
-        ), w as (
+        ), u as (
+            update %3$s as t set (%20$s) = row(%35$s) from d where not d."lacks it" and %36$s%12$s
+            returning t.*
+        ), i as (
             insert into %3$s as t (%14$s)
-            select %27$s from d order by %28$s
+            select %27$s from d where d."lacks it" order by %28$s
             on conflict (%16$s)%17$s do update set %18$s%19$s
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
@@ -1830,7 +1836,11 @@ $writer$$sql$,
             raise exception 'There is a row of %1$s under the same key that the mapping %6$s does not speak of.'
                 using errcode = 'SH013', hint = 'Give one of them another key.';
         end if;$strange$, m.target, k.arguments, k.columns, k.t_is_k, substr(m.and_only, 6), m.name) else '' end,
-       f.noting)
+       f.noting,
+       case when m.lock_target then '' else format($lock$
+        perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
+       c.d_others, replace(k.t_is_e, 'e.', 'd.'))
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
@@ -2933,7 +2943,7 @@ begin
           from crmshift.drift(m.name) as d
          cross join lateral (select crmshift.rename_keys(jsonb_build_array(d.key), m.key, m.columns) -> 0) as s (key)
          where (of_entry.op <> 'truncate' or d.kind <> 'missing')
-           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key);
+           and not exists (select from crmshift.sync_queue as q where q.subject = of_entry.subject and q.key = s.key and q.reason <> 'parent');
         if apart is not null then
             perform crmshift.sync_or_queue(m.name, apart);
         end if;
@@ -2993,17 +3003,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
         end if;
     else
+        perform from public.appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.appointments_expected as e on e.id = k.id
         ), d as materialized (
-            select e.*
+            select e.*, t.id is null as "lacks it"
               from e left join public.appointments as t on t.id = e.id
              where t.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-        ), w as (
+        ), u as (
+            update public.appointments as t set (contact_id, scheduled_at, apptdate, status, reminder_sent) = row(d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent) from d where not d."lacks it" and t.id = d.id
+            returning t.*
+        ), i as (
             insert into public.appointments as t (id, contact_id, scheduled_at, apptdate, status, reminder_sent)
-            select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+            select d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d where d."lacks it" order by d.id
             on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
@@ -3056,17 +3072,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('contact_id', stored.contact_id, 'field_id', stored.field_id));
         end if;
     else
+        perform from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id order by t.contact_id, t.field_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1, $2) as k (contact_id, field_id)) as k join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
         ), d as materialized (
-            select e.*
+            select e.*, t.contact_id is null as "lacks it"
               from e left join public.contact_custom_fields as t on t.contact_id = e.contact_id and t.field_id = e.field_id
              where t.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
-        ), w as (
+        ), u as (
+            update public.contact_custom_fields as t set (value, created_at) = row(d.value, d.created_at) from d where not d."lacks it" and t.contact_id = d.contact_id and t.field_id = d.field_id
+            returning t.*
+        ), i as (
             insert into public.contact_custom_fields as t (contact_id, field_id, value, created_at)
-            select d.contact_id, d.field_id, d.value, d.created_at from d order by d.contact_id, d.field_id
+            select d.contact_id, d.field_id, d.value, d.created_at from d where d."lacks it" order by d.contact_id, d.field_id
             on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
@@ -3124,14 +3146,19 @@ begin
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.contacts_expected as e on e.id = k.id
         ), d as materialized (
-            select e.*
+            select e.*, t.id is null as "lacks it"
               from e left join public.contacts as t on t.id = e.id
              where t.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
-        ), w as (
+        ), u as (
+            update public.contacts as t set (workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at) from d where not d."lacks it" and t.id = d.id
+            returning t.*
+        ), i as (
             insert into public.contacts as t (id, workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at)
-            select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d order by d.id
+            select d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at from d where d."lacks it" order by d.id
             on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
@@ -3184,17 +3211,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id, 'field_id', stored.field_id));
         end if;
     else
+        perform from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id order by t.customer_id, t.field_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1, $2) as k (customer_id, field_id)) as k join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
         ), d as materialized (
-            select e.*
+            select e.*, t.customer_id is null as "lacks it"
               from e left join public.customer_custom_fields as t on t.customer_id = e.customer_id and t.field_id = e.field_id
              where t.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
-        ), w as (
+        ), u as (
+            update public.customer_custom_fields as t set (workspace_id, value, created_at) = row(d.workspace_id, d.value, d.created_at) from d where not d."lacks it" and t.customer_id = d.customer_id and t.field_id = d.field_id
+            returning t.*
+        ), i as (
             insert into public.customer_custom_fields as t (customer_id, field_id, workspace_id, value, created_at)
-            select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d order by d.customer_id, d.field_id
+            select d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at from d where d."lacks it" order by d.customer_id, d.field_id
             on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
@@ -3247,17 +3280,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('cst_id', stored.cst_id));
         end if;
     else
+        perform from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id order by t.cst_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (cst_id)) as k join crmshift.customers_expected as e on e.cst_id = k.cst_id
         ), d as materialized (
-            select e.*
+            select e.*, t.cst_id is null as "lacks it"
               from e left join public.customers as t on t.cst_id = e.cst_id
              where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
-        ), w as (
+        ), u as (
+            update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged) from d where not d."lacks it" and t.cst_id = d.cst_id
+            returning t.*
+        ), i as (
             insert into public.customers as t (cst_id, workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged)
-            select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d order by d.cst_id
+            select d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged from d where d."lacks it" order by d.cst_id
             on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
@@ -3811,17 +3850,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('id', stored.id));
         end if;
     else
+        perform from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (id)) as k join crmshift.lead_appointments_expected as e on e.id = k.id
         ), d as materialized (
-            select e.*
+            select e.*, t.id is null as "lacks it"
               from e left join public.lead_appointments as t on t.id = e.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
              where t.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-        ), w as (
+        ), u as (
+            update public.lead_appointments as t set (lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) = row(d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent) from d where not d."lacks it" and t.id = d.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+            returning t.*
+        ), i as (
             insert into public.lead_appointments as t (id, lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent)
-            select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d order by d.id
+            select d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent from d where d."lacks it" order by d.id
             on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
@@ -3878,17 +3923,23 @@ begin
             uneven := jsonb_build_array(jsonb_build_object('customer_id', stored.customer_id));
         end if;
     else
+        perform from public.leads as t join unnest($1) as k (customer_id) on t.customer_id = k.customer_id order by t.customer_id for no key update of t;
         with e as materialized (
             select e.* from (select distinct * from unnest($1) as k (customer_id)) as k join crmshift.leads_expected as e on e.customer_id = k.customer_id
         ), d as materialized (
-            select e.*
+            select e.*, t.customer_id is null as "lacks it"
               from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
              where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
-        ), w as (
+        ), u as (
+            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
+            returning t.*
+        ), i as (
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
-            select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d order by d.customer_id
+            select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d where d."lacks it" order by d.customer_id
             on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.*
+        ), w as (
+            select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
                (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
