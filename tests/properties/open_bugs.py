@@ -13,7 +13,7 @@ KNOWN = {
     "H13: a parent that was queued when its table was truncated": r"customers \S+ \S+ extra.*queue: empty.*truncate",
     "H14: a customer that is left without a primary lead": r"disagree:\n--   public.lead_appointments \S+ \S+ missing.*'contacts'",
     "H10: an appointment under a lead that is demoted meanwhile": r"lead_appointments \S+ \S+ missing.*appointments \S+ \S+ extra.*55P03",
-    "H11: one statement that writes both sides of one entity": r"was written last.*with x as \(update",
+    "H11: one statement that writes both sides of one entity": r"(was written last|gave way).*with x as \(update",
 }
 
 
