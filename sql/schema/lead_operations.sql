@@ -4,8 +4,8 @@
 -- They run with the rights of the caller, row-level security included. To use them a role needs `usage` on schema crmshift
 -- and its rights on the tables.
 
--- A role on the target has no rights on contacts, and gets none. This view lets it lock, and only lock, the contacts of
--- customers it can see: whom it can see is asked with its own rights (security_invoker), the contact is reached with the
+-- A role on the target has no rights on legacy's tables, and gets none. These views let it lock, and only lock, what legacy has
+-- of customers it can see: whom it can see is asked with its own rights (security_invoker), legacy is reached with the
 -- owner's, and no column can be written.
 
 create view crmshift.visible_customer with (security_invoker = true) as
@@ -20,12 +20,28 @@ comment on view crmshift.customer_lock is 'The contacts of customers the current
 comment on column crmshift.customer_lock.held is 'Always null. The right to update it is the right to lock the row; it cannot be written.';
 grant select, update (held) on crmshift.customer_lock to public;
 
+create view crmshift.customer_field_lock with (security_barrier = true) as
+select f.contact_id as customer_id, f.field_id, null::boolean as held
+  from public.contact_custom_fields as f
+ where exists (select from crmshift.visible_customer as v where v.cst_id = f.contact_id);
+comment on view crmshift.customer_field_lock is 'The fields legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+comment on column crmshift.customer_field_lock.held is 'As in crmshift.customer_lock.';
+grant select, update (held) on crmshift.customer_field_lock to public;
+
+create view crmshift.appointment_lock with (security_barrier = true) as
+select a.contact_id as customer_id, a.id, null::boolean as held
+  from public.appointments as a
+ where exists (select from crmshift.visible_customer as v where v.cst_id = a.contact_id);
+comment on view crmshift.appointment_lock is 'The appointments legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+comment on column crmshift.appointment_lock.held is 'As in crmshift.customer_lock.';
+grant select, update (held) on crmshift.appointment_lock to public;
+
 create function crmshift.lock_customer(customer uuid) returns void
 language plpgsql
 set search_path = pg_catalog, public, pg_temp
 as $$
--- Hold everything about one customer until the transaction ends. While the contact's row is waited for, nothing of the
--- customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
+-- Hold everything about one customer, on both sides, until the transaction ends. While the contact's row is waited for, nothing
+-- of the customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
 -- The other rows are waited for only shortly: their holder may want the contact next, so it is let go (that is what the
 -- inner block does), and all is tried again.
 declare
@@ -41,15 +57,17 @@ begin
             if holds_nothing or clock_timestamp() < began + interval '1 s' then
                 perform set_config('lock_timeout', '50ms', true);
             end if;
+            perform from crmshift.customer_field_lock as k where k.customer_id = $1 order by k.field_id for update;
+            perform from crmshift.appointment_lock as k where k.customer_id = $1 order by k.id for update;
             perform from public.customers as c where c.cst_id = $1 for update;
             if not found then
                 raise exception 'There is no customer %.', $1
                     using errcode = 'SH001', hint = 'select cst_id from customers lists those this role can see.';
             end if;
+            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform from public.leads as l where l.customer_id = $1 order by l.id for update;
             perform from public.leads as l join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
               where l.customer_id = $1 order by a.id for update of a;
-            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform set_config('lock_timeout', given, true);
             return;
         exception when lock_not_available then

@@ -285,15 +285,13 @@ execute function crmshift.tg_make_primary_lead();
 create function crmshift.follow_primary_lead(customer_ids uuid[]) returns void
 language plpgsql
 as $$
--- Called before contacts are written from these customers' leads. A customer without a primary lead waits for COMMIT, unless
--- its row is about to be settled: by a person (outside of any trigger), or because it stands in the queue.
+-- Called before contacts are written from these customers' leads. In a trigger a customer without a primary lead is left to
+-- COMMIT: the statement may be the first of two. Otherwise somebody settles the queue, or repairs.
 declare
-    vacant uuid[] := crmshift.without_primary_lead(customer_ids);
+    vacant uuid[];
 begin
-    if vacant is not null and pg_trigger_depth() > 0 then
-        select array_agg(k.id) into vacant from unnest(vacant) as k (id)
-         where exists (select from crmshift.sync_queue as q
-                        where q.subject = 'contacts' and q.key = jsonb_build_object('id', k.id) and q.reason <> 'nested');
+    if pg_trigger_depth() = 0 then
+        vacant := crmshift.without_primary_lead(customer_ids);
     end if;
     if vacant is not null then
         perform from public.contacts as c where c.id = any (vacant) order by c.id for no key update of c;

@@ -254,7 +254,14 @@ def test_the_lock_of_a_contact_is_no_right_to_see_or_write_it(conn: psycopg.Conn
     visible = conn.execute("select cst_id from customers order by 1").fetchall()
     assert len(visible) == 4
     assert conn.execute("select customer_id from crmshift.customer_lock order by 1").fetchall() == visible
+    assert conn.execute("select distinct customer_id::text from crmshift.customer_field_lock").fetchall() == [(ADA,)]
+    assert conn.execute("select id from crmshift.appointment_lock order by 1").fetchall() == [(1,), (2,), (3,)]
     for statement in (
+        "update crmshift.customer_field_lock set held = true",
+        "update crmshift.customer_field_lock set customer_id = customer_id",
+        "update crmshift.appointment_lock set held = true",
+        "update crmshift.appointment_lock set id = id",
+        "delete from crmshift.appointment_lock",
         "update crmshift.customer_lock set held = true",
         "update crmshift.customer_lock set customer_id = customer_id",
         "delete from crmshift.customer_lock",
@@ -274,20 +281,21 @@ def test_a_function_in_a_condition_sees_no_contact_of_another_workspace(conn: ps
         begin raise notice '%', id; return true; end $$
         """
     )
-    told: list[str] = []
+    told: list[str] = []  # keys of all workspaces' rows would be among them
     conn.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
     conn.execute("select from crmshift.customer_lock where pg_temp.leak(customer_id)")
-    conn.execute("select from crmshift.customer_lock where pg_temp.leak(customer_id) for no key update")
+    conn.execute("select from crmshift.customer_lock where pg_temp.leak(customer_id) for update")
+    conn.execute("select from crmshift.customer_field_lock where pg_temp.leak(customer_id)")
     assert ADA in told
     assert EMIL not in told
 
 
 def test_a_customer_of_another_workspace_cannot_be_locked(conn: psycopg.Connection) -> None:
     locked = "select xmax = pg_current_xact_id()::xid from contacts where id = %s"
-    conn.execute("select from crmshift.customer_lock where customer_id = %s for no key update", [EMIL])
+    conn.execute("select from crmshift.customer_lock where customer_id = %s for update", [EMIL])
     assert as_owner(conn, locked, EMIL) == [(False,)]
     conn.execute("select set_config('app.workspace_id', %s, true)", [OTHER_WORKSPACE])
-    conn.execute("select from crmshift.customer_lock where customer_id = %s for no key update", [EMIL])
+    conn.execute("select from crmshift.customer_lock where customer_id = %s for update", [EMIL])
     assert as_owner(conn, locked, EMIL) == [(True,)]
 
 

@@ -488,6 +488,45 @@ def test_what_legacy_cannot_take_undoes_no_election(conn: psycopg.Connection) ->
     assert_all_is_well(conn)
 
 
+CHOICES_BY_FUNCTION = {
+    "set_primary_lead": ("select crmshift.set_primary_lead(:l3)",),
+    "insert anew": (
+        "delete from leads where id in (:l1, :l3)",
+        "insert into leads (id, customer_id, workspace_id, disposition, is_primary) values (:l3, :ada, :w, 'third', true)",
+    ),
+    "create_lead": (
+        "delete from leads where id = :l3",
+        """select crmshift.create_lead(:ada, jsonb_build_object('id', :l3, 'disposition', 'third'), true)""",
+    ),
+}
+
+
+@pytest.mark.parametrize("side", ["legacy", "target"])
+@pytest.mark.parametrize("how", [*CHOICES, *CHOICES_BY_FUNCTION])
+def test_the_choice_is_the_applications_while_the_contact_waits_in_the_queue(
+    conn: psycopg.Connection, how: str, side: str
+) -> None:
+    conn.execute("alter table contacts add constraint no_rome check (city <> 'Rom') not valid")
+    conn.execute("alter table customers add constraint no_bari check (city <> 'Bari') not valid")
+    if side == "target":
+        conn.execute(named("update customers set city = 'Rom' where cst_id = :ada"))
+    else:
+        conn.execute(named("update contacts set city = 'Bari' where id = :ada"))
+    assert len(queue(conn)) == 1
+    with conn.transaction():
+        for statement in (CHOICES | CHOICES_BY_FUNCTION)[how]:
+            conn.execute(named(statement))
+    assert primary(conn) == [L3]
+    assert_agreement(conn)
+    conn.execute("alter table contacts drop constraint no_rome")
+    conn.execute("alter table customers drop constraint no_bari")
+    drain(conn)
+    assert (primary(conn), seen(conn)[0]) == ([L3], "third")
+    city = conn.execute(named("select city from contacts where id = :ada")).fetchone()
+    assert city == ("Rom" if side == "target" else "Bari",)
+    assert_all_is_well(conn)
+
+
 def test_where_errors_of_the_sync_are_to_be_raised_an_election_that_fails_fails_the_commit(
     conn: psycopg.Connection,
 ) -> None:

@@ -1400,15 +1400,13 @@ $_$;
 CREATE FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
--- Called before contacts are written from these customers' leads. A customer without a primary lead waits for COMMIT, unless
--- its row is about to be settled: by a person (outside of any trigger), or because it stands in the queue.
+-- Called before contacts are written from these customers' leads. In a trigger a customer without a primary lead is left to
+-- COMMIT: the statement may be the first of two. Otherwise somebody settles the queue, or repairs.
 declare
-    vacant uuid[] := crmshift.without_primary_lead(customer_ids);
+    vacant uuid[];
 begin
-    if vacant is not null and pg_trigger_depth() > 0 then
-        select array_agg(k.id) into vacant from unnest(vacant) as k (id)
-         where exists (select from crmshift.sync_queue as q
-                        where q.subject = 'contacts' and q.key = jsonb_build_object('id', k.id) and q.reason <> 'nested');
+    if pg_trigger_depth() = 0 then
+        vacant := crmshift.without_primary_lead(customer_ids);
     end if;
     if vacant is not null then
         perform from public.contacts as c where c.id = any (vacant) order by c.id for no key update of c;
@@ -1530,8 +1528,8 @@ CREATE FUNCTION crmshift.lock_customer(customer uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $_$
--- Hold everything about one customer until the transaction ends. While the contact's row is waited for, nothing of the
--- customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
+-- Hold everything about one customer, on both sides, until the transaction ends. While the contact's row is waited for, nothing
+-- of the customer is held; FOR UPDATE, so that whoever has inserted a field or an appointment of the contact is waited for, too.
 -- The other rows are waited for only shortly: their holder may want the contact next, so it is let go (that is what the
 -- inner block does), and all is tried again.
 declare
@@ -1547,15 +1545,17 @@ begin
             if holds_nothing or clock_timestamp() < began + interval '1 s' then
                 perform set_config('lock_timeout', '50ms', true);
             end if;
+            perform from crmshift.customer_field_lock as k where k.customer_id = $1 order by k.field_id for update;
+            perform from crmshift.appointment_lock as k where k.customer_id = $1 order by k.id for update;
             perform from public.customers as c where c.cst_id = $1 for update;
             if not found then
                 raise exception 'There is no customer %.', $1
                     using errcode = 'SH001', hint = 'select cst_id from customers lists those this role can see.';
             end if;
+            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform from public.leads as l where l.customer_id = $1 order by l.id for update;
             perform from public.leads as l join public.lead_appointments as a on a.workspace_id = l.workspace_id and a.lead_id = l.id
               where l.customer_id = $1 order by a.id for update of a;
-            perform from public.customer_custom_fields as f where f.customer_id = $1 order by f.field_id for update;
             perform set_config('lock_timeout', given, true);
             return;
         exception when lock_not_available then
@@ -5206,6 +5206,54 @@ $$;
 
 COMMENT ON FUNCTION crmshift.writers_in_flight() IS 'Transactions that have written a mapped table and are still open.';
 
+-- Name: customers; Type: TABLE
+
+CREATE TABLE public.customers (
+    cst_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    workspace_id uuid NOT NULL,
+    firstname text,
+    lastname text,
+    email text,
+    phone1 text,
+    address1 text,
+    address2 text,
+    city text,
+    state text,
+    zip text,
+    dateadded timestamp with time zone DEFAULT now(),
+    lastchanged timestamp with time zone DEFAULT now(),
+    created_at timestamp with time zone GENERATED ALWAYS AS (dateadded) STORED,
+    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchanged) STORED
+);
+
+ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE customers; Type: COMMENT
+
+COMMENT ON TABLE public.customers IS 'A person or household of a workspace; has any number of leads. Same id as the legacy contact.';
+
+-- Name: COLUMN customers.address2; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.address2 IS 'Has no counterpart in legacy.';
+
+-- Name: COLUMN customers.dateadded; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.dateadded IS 'When legacy or the application first had it; null where legacy does not know.';
+
+-- Name: COLUMN customers.lastchanged; Type: COMMENT
+
+COMMENT ON COLUMN public.customers.lastchanged IS 'When its own columns last changed; a change of a lead does not touch it.';
+
+-- Name: visible_customer; Type: VIEW
+
+CREATE VIEW crmshift.visible_customer WITH (security_invoker='true') AS
+ SELECT cst_id
+   FROM public.customers c;
+
+-- Name: VIEW visible_customer; Type: COMMENT
+
+COMMENT ON VIEW crmshift.visible_customer IS 'Ids of the customers that the current role can see.';
+
 -- Name: appointments; Type: TABLE
 
 CREATE TABLE public.appointments (
@@ -5228,6 +5276,25 @@ COMMENT ON COLUMN public.appointments.scheduled_at IS 'When the appointment was 
 -- Name: COLUMN appointments.apptdate; Type: COMMENT
 
 COMMENT ON COLUMN public.appointments.apptdate IS 'When it takes place.';
+
+-- Name: appointment_lock; Type: VIEW
+
+CREATE VIEW crmshift.appointment_lock WITH (security_barrier='true') AS
+ SELECT contact_id AS customer_id,
+    id,
+    NULL::boolean AS held
+   FROM public.appointments a
+  WHERE (EXISTS ( SELECT
+           FROM crmshift.visible_customer v
+          WHERE (v.cst_id = a.contact_id)));
+
+-- Name: VIEW appointment_lock; Type: COMMENT
+
+COMMENT ON VIEW crmshift.appointment_lock IS 'The appointments legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+
+-- Name: COLUMN appointment_lock.held; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.appointment_lock.held IS 'As in crmshift.customer_lock.';
 
 -- Name: appointments_id_seq; Type: SEQUENCE
 
@@ -5411,44 +5478,6 @@ ALTER TABLE ONLY public.appointment_custom_fields FORCE ROW LEVEL SECURITY;
 -- Name: TABLE appointment_custom_fields; Type: COMMENT
 
 COMMENT ON TABLE public.appointment_custom_fields IS 'Value of a custom field for one appointment. Legacy cannot hold it.';
-
--- Name: customers; Type: TABLE
-
-CREATE TABLE public.customers (
-    cst_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    workspace_id uuid NOT NULL,
-    firstname text,
-    lastname text,
-    email text,
-    phone1 text,
-    address1 text,
-    address2 text,
-    city text,
-    state text,
-    zip text,
-    dateadded timestamp with time zone DEFAULT now(),
-    lastchanged timestamp with time zone DEFAULT now(),
-    created_at timestamp with time zone GENERATED ALWAYS AS (dateadded) STORED,
-    updated_at timestamp with time zone GENERATED ALWAYS AS (lastchanged) STORED
-);
-
-ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
-
--- Name: TABLE customers; Type: COMMENT
-
-COMMENT ON TABLE public.customers IS 'A person or household of a workspace; has any number of leads. Same id as the legacy contact.';
-
--- Name: COLUMN customers.address2; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.address2 IS 'Has no counterpart in legacy.';
-
--- Name: COLUMN customers.dateadded; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.dateadded IS 'When legacy or the application first had it; null where legacy does not know.';
-
--- Name: COLUMN customers.lastchanged; Type: COMMENT
-
-COMMENT ON COLUMN public.customers.lastchanged IS 'When its own columns last changed; a change of a lead does not touch it.';
 
 -- Name: lead_custom_fields; Type: TABLE
 
@@ -5872,15 +5901,24 @@ CREATE VIEW crmshift.customer_custom_fields_expected AS
 
 COMMENT ON VIEW crmshift.customer_custom_fields_expected IS 'What public.customer_custom_fields should hold, read from public.contact_custom_fields.';
 
--- Name: visible_customer; Type: VIEW
+-- Name: customer_field_lock; Type: VIEW
 
-CREATE VIEW crmshift.visible_customer WITH (security_invoker='true') AS
- SELECT cst_id
-   FROM public.customers c;
+CREATE VIEW crmshift.customer_field_lock WITH (security_barrier='true') AS
+ SELECT contact_id AS customer_id,
+    field_id,
+    NULL::boolean AS held
+   FROM public.contact_custom_fields f
+  WHERE (EXISTS ( SELECT
+           FROM crmshift.visible_customer v
+          WHERE (v.cst_id = f.contact_id)));
 
--- Name: VIEW visible_customer; Type: COMMENT
+-- Name: VIEW customer_field_lock; Type: COMMENT
 
-COMMENT ON VIEW crmshift.visible_customer IS 'Ids of the customers that the current role can see.';
+COMMENT ON VIEW crmshift.customer_field_lock IS 'The fields legacy has of customers the current role can see, for SELECT … FOR UPDATE alone; see crmshift.lock_customer.';
+
+-- Name: COLUMN customer_field_lock.held; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.customer_field_lock.held IS 'As in crmshift.customer_lock.';
 
 -- Name: customer_lock; Type: VIEW
 
@@ -6937,6 +6975,22 @@ CREATE POLICY leads_of_owner ON public.leads TO postgres USING (true);
 -- Name: leads leads_of_workspace; Type: POLICY
 
 CREATE POLICY leads_of_workspace ON public.leads USING ((workspace_id = (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid));
+
+-- Name: TABLE appointment_lock; Type: ACL
+
+GRANT SELECT ON TABLE crmshift.appointment_lock TO PUBLIC;
+
+-- Name: COLUMN appointment_lock.held; Type: ACL
+
+GRANT UPDATE(held) ON TABLE crmshift.appointment_lock TO PUBLIC;
+
+-- Name: TABLE customer_field_lock; Type: ACL
+
+GRANT SELECT ON TABLE crmshift.customer_field_lock TO PUBLIC;
+
+-- Name: COLUMN customer_field_lock.held; Type: ACL
+
+GRANT UPDATE(held) ON TABLE crmshift.customer_field_lock TO PUBLIC;
 
 -- Name: TABLE customer_lock; Type: ACL
 

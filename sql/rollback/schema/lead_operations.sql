@@ -12,5 +12,7 @@ drop function crmshift.create_customer(uuid, jsonb);
 drop function crmshift.refuse_unknown(jsonb, text[], text);
 drop function crmshift.lock_lead(uuid);
 drop function crmshift.lock_customer(uuid);
+drop view crmshift.appointment_lock;
+drop view crmshift.customer_field_lock;
 drop view crmshift.customer_lock;
 drop view crmshift.visible_customer;
