@@ -80,6 +80,7 @@ OWN_ERRORS = {
     "23505": "a unique key of the same side",
     "23514": "a constraint of the same side",
     "40001": "repeatable read: the row was written since, be it by the sync of the same entity",
+    "55006": "TRUNCATE of a table with a deferred trigger that is still to run",
     "55P03": "the row is held by another session, be it by the sync of the same entity",
     "P0001": "a trigger of the same side",
 }
