@@ -17,5 +17,5 @@ comment on view crmshift.appointments_expected is 'What public.appointments shou
 
 insert into crmshift.mapping (name, entity, direction, target, key, key_types, position) values
     ('appointments', 'appointment', 'to_legacy', 'public.appointments', '{id}', '{bigint}', 3);
-insert into crmshift.feed (mapping, source, key, mode) values
-    ('appointments', 'public.lead_appointments', '{id}', 'sync');
+insert into crmshift.feed (mapping, source, key, mode, prepare) values
+    ('appointments', 'public.lead_appointments', '{id}', 'sync', 'crmshift.hold_customers');

@@ -117,6 +117,50 @@ end
 $$;
 comment on function crmshift.elect_or_queue(uuid[], uuid[], uuid[]) is 'Elect primary leads; customers for whom that fails are queued. Raises only where the entity customer is set to.';
 
+-- Which lead is primary, and whose, decides which appointments legacy sees and where legacy's go. Whoever syncs an appointment
+-- relies on it and says so by a lock on the customer that hinders nobody else (hold_customers); whoever has changed it waits for
+-- those at COMMIT, and follows what they wrote. So neither overlooks the other.
+
+create function crmshift.hold_customers(appointment_ids bigint[]) returns void
+language plpgsql
+as $$
+begin
+    perform from public.customers as c
+      where c.cst_id in (select a.contact_id from public.appointments as a where a.id = any (appointment_ids)
+                         union all
+                         select l.customer_id from public.lead_appointments as a join public.leads as l on l.id = a.lead_id
+                          where a.id = any (appointment_ids))
+      order by c.cst_id for key share of c;
+end
+$$;
+comment on function crmshift.hold_customers(bigint[]) is 'While the transaction is open, none that changes the primary lead of these appointments'' customers commits without following them.';
+
+create function crmshift.follow_appointments(customer_ids uuid[]) returns void
+language plpgsql
+as $$
+declare
+    reached jsonb;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what others have written meanwhile cannot be seen
+        perform crmshift.queue_whole('target', null, 'appointments');
+        return;
+    end if;
+    perform from public.customers as c where c.cst_id = any (customer_ids) order by c.cst_id for update of c;
+    if exists (select from crmshift.sync_control as c where c.entity = 'appointment' and (c.paused or c.mode = 'queued')) then
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(customer_ids) as r;
+        return;
+    end if;
+    select jsonb_agg(r.key) into reached from crmshift.appointments_of_leads(customer_ids) as r;
+    if reached is not null then
+        perform crmshift.sync_subjects('appointments', reached, 'target');
+    end if;
+exception when others then
+    perform crmshift.queue_whole('target', sqlstate, 'appointments');
+end
+$$;
+comment on function crmshift.follow_appointments(uuid[]) is 'After the primary lead of these customers has changed: bring to legacy what was written for it meanwhile.';
+
 create function crmshift.tg_elect_primary_lead() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, public, pg_temp
@@ -140,6 +184,7 @@ begin
       into customers, demoted, closed
       from taken as t cross join unnest(t.customer_ids) as c;
     perform crmshift.elect_or_queue(customers, demoted, closed);
+    perform crmshift.follow_appointments(customers);
     return null;
 end
 $trigger$;

@@ -26,8 +26,7 @@ begin
     for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
               order by position desc loop
         begin
-            select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d
-             where d.kind <> 'missing' and not crmshift.is_outstanding(m.name, d.key);
+            select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
             if keys is not null and raising then
                 perform crmshift.sync_keys(m.name, keys);
             elsif keys is not null then
@@ -1395,6 +1394,37 @@ begin
 end
 $_$;
 
+-- Name: follow_appointments(uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.follow_appointments(customer_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    reached jsonb;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what others have written meanwhile cannot be seen
+        perform crmshift.queue_whole('target', null, 'appointments');
+        return;
+    end if;
+    perform from public.customers as c where c.cst_id = any (customer_ids) order by c.cst_id for update of c;
+    if exists (select from crmshift.sync_control as c where c.entity = 'appointment' and (c.paused or c.mode = 'queued')) then
+        insert into crmshift.sync_queue (subject, key, side, reason)
+        select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(customer_ids) as r;
+        return;
+    end if;
+    select jsonb_agg(r.key) into reached from crmshift.appointments_of_leads(customer_ids) as r;
+    if reached is not null then
+        perform crmshift.sync_subjects('appointments', reached, 'target');
+    end if;
+exception when others then
+    perform crmshift.queue_whole('target', sqlstate, 'appointments');
+end
+$$;
+
+-- Name: FUNCTION follow_appointments(customer_ids uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.follow_appointments(customer_ids uuid[]) IS 'After the primary lead of these customers has changed: bring to legacy what was written for it meanwhile.';
+
 -- Name: follow_primary_lead(uuid[]); Type: FUNCTION
 
 CREATE FUNCTION crmshift.follow_primary_lead(customer_ids uuid[]) RETURNS void
@@ -1440,16 +1470,35 @@ $$;
 
 COMMENT ON FUNCTION crmshift.held(of_mapping text, keys jsonb) IS 'Whether the table of this mapping has queued writes of its own for one of these keys, which must not be overwritten unseen.';
 
+-- Name: hold_customers(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.hold_customers(appointment_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform from public.customers as c
+      where c.cst_id in (select a.contact_id from public.appointments as a where a.id = any (appointment_ids)
+                         union all
+                         select l.customer_id from public.lead_appointments as a join public.leads as l on l.id = a.lead_id
+                          where a.id = any (appointment_ids))
+      order by c.cst_id for key share of c;
+end
+$$;
+
+-- Name: FUNCTION hold_customers(appointment_ids bigint[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.hold_customers(appointment_ids bigint[]) IS 'While the transaction is open, none that changes the primary lead of these appointments'' customers commits without following them.';
+
 -- Name: is_outstanding(text, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) RETURNS boolean
     LANGUAGE plpgsql STABLE
     AS $_$
--- Whether the subject stands in the queue, or a row that hangs on it: an appointment that cannot leave its contact is what
--- makes this contact's lead.
+-- Whether the subject stands in the queue, or one that it hangs on, or that hangs on it: an appointment goes where its contact's
+-- primary lead is, and an appointment that cannot leave its contact is what makes this contact's lead.
 declare
     s record;
-    c record;
+    r record;
     subject_key jsonb;
     found_one boolean;
 begin
@@ -1458,16 +1507,21 @@ begin
         if exists (select from crmshift.sync_queue as q where q.subject = s.subject and q.key in (subject_key, '{}')) then
             return true;
         end if;
-        for c in select child.source, child.subject, child.key, child.columns, parent.key as parent_key, parent.columns as parent_columns
-                   from crmshift.source_subject as parent
-                   join crmshift.source_subject as child on child.source = parent.source and child.mode = 'sync' and child.whole
-                  where parent.subject = s.subject and parent.mode = 'fill'
-                    and exists (select from crmshift.sync_queue as q where q.subject = child.subject) loop
+        for r in select child.source, queued.subject,
+                        (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(queued.key, queued.columns) with ordinality as u (k, col, i)) as queued_key,
+                        (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(own.key, own.columns) with ordinality as u (k, col, i)) as own_key
+                   from crmshift.source_subject as child
+                   join crmshift.source_subject as parent on parent.source = child.source and parent.mode = 'fill'
+                  cross join lateral (values (child.subject, child.key, child.columns, parent.subject, parent.key, parent.columns),
+                                             (parent.subject, parent.key, parent.columns, child.subject, child.key, child.columns))
+                             as pair (subject, key, columns, other, other_key, other_columns)
+                  cross join lateral (select pair.subject, pair.key, pair.columns) as own (subject, key, columns)
+                  cross join lateral (select pair.other, pair.other_key, pair.other_columns) as queued (subject, key, columns)
+                  where child.mode = 'sync' and child.whole and own.subject = s.subject
+                    and exists (select from crmshift.sync_queue as q where q.subject = queued.subject) loop
             execute format('select exists (select from %s as r join crmshift.sync_queue as q on q.subject = $1 and q.key = jsonb_build_object(%s) where jsonb_build_object(%s) = $2)',
-                           c.source::regclass,
-                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.key, c.columns) with ordinality as u (k, col, i)),
-                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.parent_key, c.parent_columns) with ordinality as u (k, col, i)))
-               into found_one using c.subject, subject_key;
+                           r.source::regclass, r.queued_key, r.own_key)
+               into found_one using r.subject, subject_key;
             if found_one then
                 return true;
             end if;
@@ -2150,18 +2204,18 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.queue_reached(of_mapping text, keys jsonb, why text) IS 'Queue what a write on the tables of a mapping reaches beyond it.';
 
--- Name: queue_whole(text, text); Type: FUNCTION
+-- Name: queue_whole(text, text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.queue_whole(written text, state text) RETURNS void
+CREATE FUNCTION crmshift.queue_whole(written text, state text, of_subject text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql
     AS $_$
 insert into crmshift.sync_queue (subject, key, side, reason, sqlstate)
-select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy'
+select m.name, '{}', $1, 'failed', $2 from crmshift.mapping as m where m.direction = 'to_legacy' and m.name = coalesce($3, m.name)
 $_$;
 
--- Name: FUNCTION queue_whole(written text, state text); Type: COMMENT
+-- Name: FUNCTION queue_whole(written text, state text, of_subject text); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.queue_whole(written text, state text) IS 'The last resort, where it cannot be made out which rows a write reached: any of them.';
+COMMENT ON FUNCTION crmshift.queue_whole(written text, state text, of_subject text) IS 'The last resort, where it cannot be made out which rows a write reached: any of them.';
 
 -- Name: queueing_statement(text, text); Type: FUNCTION
 
@@ -3339,6 +3393,7 @@ begin
             end if;
             perform crmshift.fill_customers($2);
             perform crmshift.fill_leads($2);
+            perform crmshift.hold_customers($1);
             expected_3 := crmshift.sync_lead_appointments($1);
             if expected_3 < cardinality($1) then
                 perform crmshift.remove_lead_appointments($1);
@@ -3687,6 +3742,7 @@ begin
                     raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
                 end if;
             end if;
+            perform crmshift.hold_customers($1);
             expected_1 := crmshift.sync_appointments($1);
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_appointments($1);
@@ -4003,8 +4059,8 @@ begin
     end if;
     if queued is null then
         insert into crmshift.sync_queue (subject, key, side, reason, sqlstate, message, constraint_name, table_name, column_name)
-        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end, 'failed', state, why,
-               nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end,
+               case state when 'SH010' then 'held' else 'failed' end, state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
           from crmshift.mapping_subject as s join crmshift.mapping as m on m.name = s.mapping
          cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
          where s.mapping = of_mapping;
@@ -4562,6 +4618,7 @@ begin
       into customers, demoted, closed
       from taken as t cross join unnest(t.customer_ids) as c;
     perform crmshift.elect_or_queue(customers, demoted, closed);
+    perform crmshift.follow_appointments(customers);
     return null;
 end
 $$;

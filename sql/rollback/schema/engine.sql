@@ -14,7 +14,7 @@ drop function crmshift.targets_of(text);
 drop function crmshift.try_deferred(regclass[]);
 drop function crmshift.is_outstanding(text, jsonb);
 drop function crmshift.held(text, jsonb);
-drop function crmshift.queue_whole(text, text);
+drop function crmshift.queue_whole(text, text, text);
 drop function crmshift.queue_reached(text, jsonb, text);
 drop function crmshift.ensure_parents(text, jsonb);
 drop function crmshift.lock_sources(text, jsonb);
