@@ -559,6 +559,7 @@ def _wait_for_driver(dsn: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.shows("peer 5.2")
 def test_a_table_that_stays_locked(seeded: str) -> None:
     """Bounded, harmless to others, nothing half done; and the same command goes on afterwards."""
     with psycopg.connect(seeded) as blocker:

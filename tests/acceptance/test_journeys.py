@@ -390,6 +390,7 @@ def test_two_databases_of_one_cluster(make_database: Callable[[str], str]) -> No
         assert waiting.returncode == 0, out + err
 
 
+@pytest.mark.shows("mission P12")
 def test_an_owner_of_the_tables_needs_to_be_no_superuser(
     make_crm: Callable[[str], Crm], make_role: Callable[..., str]
 ) -> None:

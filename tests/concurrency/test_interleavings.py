@@ -47,6 +47,7 @@ WRITES = {
 
 @pytest.mark.default_pg
 @pytest.mark.parametrize("write", WRITES)
+@pytest.mark.shows("interleaving before")
 def test_a_live_write_before_the_batch(make_database: Make, write: str) -> None:
     with before_the_backfill(make_database) as (application, backfill, conn):
         application(WRITES[write], ADA)
@@ -56,6 +57,7 @@ def test_a_live_write_before_the_batch(make_database: Make, write: str) -> None:
 
 @pytest.mark.default_pg
 @pytest.mark.parametrize("write", WRITES)
+@pytest.mark.shows("interleaving after")
 def test_a_live_write_after_the_batch(make_database: Make, write: str) -> None:
     with before_the_backfill(make_database) as (application, backfill, conn):
         backfill(BACKFILL)
@@ -65,6 +67,7 @@ def test_a_live_write_after_the_batch(make_database: Make, write: str) -> None:
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 @pytest.mark.parametrize("write", WRITES)
+@pytest.mark.shows("trap unlocked source", "interleaving inside", "interleaving rolled back")
 def test_a_live_write_that_is_open_while_the_batch_runs(make_database: Make, write: str, end: str) -> None:
     """The write comes first and commits, or not, while the batch is under way; the batch may have to wait for it."""
     with before_the_backfill(make_database) as (application, backfill, conn):
@@ -79,6 +82,7 @@ def test_a_live_write_that_is_open_while_the_batch_runs(make_database: Make, wri
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 @pytest.mark.parametrize("write", WRITES)
+@pytest.mark.shows("interleaving inside", "interleaving rolled back")
 def test_a_live_write_while_the_batch_is_open(make_database: Make, write: str, end: str) -> None:
     """The batch has written and not committed; the write comes, waits or does not, and finds what the batch did, or not."""
     with before_the_backfill(make_database) as (application, backfill, conn):
@@ -97,6 +101,7 @@ def test_a_live_write_while_the_batch_is_open(make_database: Make, write: str, e
 
 @pytest.mark.default_pg
 @pytest.mark.parametrize("write", WRITES)
+@pytest.mark.shows("interleaving between")
 def test_a_live_write_between_two_batches_of_one_table(make_database: Make, write: str) -> None:
     with before_the_backfill(make_database) as (application, backfill, conn):
         backfill("select crmshift.backfill_batch('public.contacts', 2)")
@@ -106,6 +111,7 @@ def test_a_live_write_between_two_batches_of_one_table(make_database: Make, writ
         assert_in_sync(conn)
 
 
+@pytest.mark.shows("C6")
 def test_a_contact_deleted_while_the_batch_waits_for_it_leaves_no_ghost(make_database: Make) -> None:
     with before_the_backfill(make_database) as (application, backfill, conn):
         application("begin")
@@ -130,6 +136,7 @@ def test_an_ordinary_update_does_not_hold_up_a_batch_nor_a_batch_a_reader_of_the
         assert_in_sync(conn)
 
 
+@pytest.mark.shows("C9")
 def test_two_backfills_at_once_write_nothing_twice(make_database: Make) -> None:
     with before_the_backfill(make_database) as (second, first, conn):
         first("begin")
@@ -158,6 +165,7 @@ def wait_long(conn: psycopg.Connection) -> None:
         conn.execute(f"alter function {name} set lock_timeout = '8s'")
 
 
+@pytest.mark.shows("E11", "trap crossing deadlock")
 def test_crossing_writes_to_one_contact_both_commit_and_the_queue_settles_them(make_database: Make) -> None:
     """A comes from legacy, B from the target; each has its own row and wants the other's."""
     dsn = make_database("parallel")
@@ -189,6 +197,7 @@ def test_crossing_writes_to_one_contact_both_commit_and_the_queue_settles_them(m
         assert status in (("from A",), ("from B",))
 
 
+@pytest.mark.shows("E11", "trap crossing deadlock")
 def test_crossing_writes_in_open_transactions_lose_neither_side_unrecorded(make_database: Make) -> None:
     """B's sync cannot reach the contact that A holds; then A's cannot reach the lead that B holds."""
     dsn = make_database("parallel")

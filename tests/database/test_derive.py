@@ -432,6 +432,7 @@ def test_the_writers_are_planned_once_and_not_at_every_call(installed: str) -> N
         assert "plan_cache_mode=force_generic_plan" in config, name
 
 
+@pytest.mark.shows("trap upsert order")
 def test_every_writer_takes_its_rows_in_the_order_of_their_keys(installed: str) -> None:
     """Two writers of the same rows in two orders would deadlock."""
     writers = 0
@@ -446,6 +447,7 @@ def test_every_writer_takes_its_rows_in_the_order_of_their_keys(installed: str) 
     assert writers >= 2 * len(FILES)
 
 
+@pytest.mark.shows("mission P4")
 def test_the_derived_drift_query_names_key_kind_and_columns(make_database: Callable[[str], str]) -> None:
     with psycopg.connect(make_database("parallel"), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")

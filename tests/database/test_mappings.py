@@ -78,6 +78,7 @@ def names(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=names)
+@pytest.mark.shows("mission P1", "mission P6", "mission P7")
 def test_a_case_written_live(shared: psycopg.Connection, path: Path) -> None:
     case = Case(path)
     with shared.transaction(force_rollback=True):
@@ -89,6 +90,7 @@ def test_a_case_written_live(shared: psycopg.Connection, path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=names)
+@pytest.mark.shows("mission P2", "mission P7")
 def test_a_case_moved_after_the_fact(shared: psycopg.Connection, path: Path) -> None:
     """From legacy by the backfill, from the target by the writers for what has drifted."""
     case = Case(path)
@@ -223,6 +225,7 @@ def there_and_back(
 
 
 @pytest.mark.parametrize("table", TABLES)
+@pytest.mark.shows("mission P5")
 def test_legacy_to_target_and_back_is_the_identity_on_every_column(
     there_and_back: Callable[[str], tuple[list[tuple[str]], list[tuple[str]]]], table: str
 ) -> None:

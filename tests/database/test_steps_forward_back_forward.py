@@ -66,6 +66,7 @@ def test_the_whole_plan_forward_back_and_forward_again(server: Server, make_data
 
 
 @pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.shows("mission P14")
 def test_from_any_phase_straight_back_to_legacy_nothing_is_left_behind(
     server: Server, make_database: Callable[[str], str], phase: str
 ) -> None:
@@ -99,6 +100,7 @@ def test_the_undo_is_the_one_that_was_recorded_when_the_step_was_applied(
     assert dump(server, dsn) == legacy
 
 
+@pytest.mark.shows("mission P11")
 def test_what_is_installed_twice_is_installed_once(server: Server, make_database: Callable[[str], str]) -> None:
     dsn = make_database("seeded")
     apply_to(dsn, "parallel-operation")

@@ -498,6 +498,7 @@ def shared(server: Server, databases: Databases) -> Iterator[psycopg.Connection]
 
 
 @pytest.mark.parametrize("what", WRITES)
+@pytest.mark.shows("mission P3")
 def test_a_write_on_one_side_reaches_the_other(shared: psycopg.Connection, what: str) -> None:
     write, query, expected = WRITES[what]
     with shared.transaction(force_rollback=True):
@@ -759,6 +760,7 @@ def test_an_application_needs_no_rights_on_the_other_side(
     assert_in_sync(conn)
 
 
+@pytest.mark.shows("trap direction by session", "peer 5.3")
 def test_the_callers_search_path_does_not_matter(db: Db) -> None:
     conn = db("parallel")
     conn.execute("create schema decoy")
@@ -783,6 +785,7 @@ def test_the_callers_search_path_does_not_matter(db: Db) -> None:
         conn.execute(named("delete from public.contacts where id = :nobody"))
 
 
+@pytest.mark.shows("mission P15")
 def test_a_workspace_role_sees_and_writes_its_own_rows_only(application: psycopg.Connection) -> None:
     conn = application
     tables = ("customers", "leads", "customer_custom_fields", "lead_appointments")

@@ -34,6 +34,7 @@ def trigger(conn: psycopg.Connection, name: str, when: str, body: str) -> None:
 # --- guards that lose writes
 
 
+@pytest.mark.shows("E1", "trap depth guard", "C2", "experiments/e1.sql")
 def test_a_write_made_by_an_applications_own_trigger_on_another_table_is_not_taken_for_an_echo(db: Db) -> None:
     conn = db("parallel")
     conn.execute("create table calls (contact_id uuid, outcome text)")
@@ -56,6 +57,7 @@ def test_a_write_made_by_an_applications_own_trigger_on_another_table_is_not_tak
     assert_in_sync(conn)
 
 
+@pytest.mark.shows("E2", "trap guard not reset")
 def test_the_guard_is_reset_so_that_the_second_write_of_a_transaction_is_not_lost(db: Db) -> None:
     conn = db("parallel")
     conn.execute("alter table customers add constraint no_rome check (city <> 'Rom')")
@@ -71,6 +73,7 @@ def test_the_guard_is_reset_so_that_the_second_write_of_a_transaction_is_not_los
 
 
 @pytest.mark.parametrize("depth", ["", "reset", "discard"])
+@pytest.mark.shows("trap unset setting", "peer 5.5")
 def test_a_custom_setting_that_is_unset_or_reset_breaks_nothing(db: Db, depth: str) -> None:
     conn = db("parallel")
     conn.execute("update contacts set city = 'Rom' where id = %s", [ADA])
@@ -97,6 +100,7 @@ def test_a_custom_setting_that_is_unset_or_reset_breaks_nothing(db: Db, depth: s
         ("contacts", "update customers set email = 'A@X' where cst_id = %s"),
     ],
 )
+@pytest.mark.shows("experiments/d.sql")
 def test_a_before_trigger_that_normalises_on_the_other_side_is_followed_back(
     db: Db, normalised: str, write: str
 ) -> None:
@@ -120,6 +124,7 @@ def test_a_before_trigger_that_normalises_on_the_other_side_is_followed_back(
         ("contacts", "id", "update customers set email = 'A@X' where cst_id = %s"),
     ],
 )
+@pytest.mark.shows("E3")
 def test_an_after_trigger_that_writes_back_is_followed_back(db: Db, table: str, key: str, write: str) -> None:
     conn = db("parallel")
     trigger(
@@ -134,6 +139,7 @@ def test_an_after_trigger_that_writes_back_is_followed_back(db: Db, table: str, 
     assert_in_sync(conn)
 
 
+@pytest.mark.shows("E3", "E4", "trap trusting NEW")
 def test_a_target_trigger_that_writes_legacy_is_followed_back(db: Db) -> None:
     """E4: with triggers that trust NEW the application's write failed here, stack depth limit exceeded."""
     conn = db("parallel")
@@ -161,6 +167,7 @@ def test_a_trigger_on_the_target_that_writes_another_contact_is_followed(db: Db)
     assert_in_sync(conn)
 
 
+@pytest.mark.shows("E5")
 def test_triggers_that_never_converge_end_in_the_queue_and_the_application_commits(db: Db) -> None:
     conn = db("parallel")
     trigger(
@@ -221,6 +228,7 @@ def test_backfill_through_a_trigger_that_normalises_leaves_both_sides_in_agreeme
 # --- failures on the other side
 
 
+@pytest.mark.shows("E7", "E14", "experiments/s.sql")
 def test_a_failing_constraint_on_the_target_fails_no_application_and_costs_no_other_row(db: Db) -> None:
     conn = db("parallel")
     conn.execute("alter table customers add constraint zip_is_short check (length(zip) <= 5)")
@@ -297,6 +305,7 @@ def test_a_failure_on_either_side_is_settled_once_its_cause_is_gone(db: Db) -> N
     assert_in_sync(conn)
 
 
+@pytest.mark.shows("E8", "trap deferred constraint")
 def test_a_deferred_constraint_on_the_target_does_not_fail_the_applications_commit(db: Db) -> None:
     conn = db("parallel")
     conn.execute(
@@ -327,6 +336,7 @@ def test_a_before_trigger_that_suppresses_the_write_leaves_the_key_in_the_queue(
     assert_agreement(conn)
 
 
+@pytest.mark.shows("E13", "trap handler per row")
 def test_one_subtransaction_for_a_statement_not_one_for_a_row(db: Db) -> None:
     conn = db("parallel")
     with conn.transaction():
@@ -342,6 +352,7 @@ def test_one_subtransaction_for_a_statement_not_one_for_a_row(db: Db) -> None:
 # --- locks
 
 
+@pytest.mark.shows("E10", "experiments/e10_e12.sh")
 def test_a_lock_held_on_the_other_side_delays_the_application_by_the_lock_timeout_and_queues_the_key(
     make_database: Callable[[str], str],
 ) -> None:
@@ -405,6 +416,7 @@ SIDES = {
 
 
 @pytest.mark.parametrize("written", SIDES)
+@pytest.mark.shows("C1")
 def test_a_write_on_one_side_writes_the_other_exactly_once_and_fires_nothing_back(db: Db, written: str) -> None:
     """Rows are counted, and on the side that was written statements too: one that finds nothing to do is an echo all the same."""
     other, write = SIDES[written]
@@ -441,6 +453,7 @@ def test_a_write_on_one_side_writes_the_other_exactly_once_and_fires_nothing_bac
     assert_in_sync(conn)
 
 
+@pytest.mark.shows("trap side effects")
 def test_reminders_are_not_sent_for_rows_that_only_moved(make_database: Callable[[str], str]) -> None:
     dsn = make_database("unmoved")
     with psycopg.connect(dsn, autocommit=True) as conn:
@@ -464,6 +477,7 @@ def test_reminders_are_not_sent_for_rows_that_only_moved(make_database: Callable
         assert_in_sync(conn)
 
 
+@pytest.mark.shows("trap replica mode", "C8")
 def test_writes_in_replica_mode_are_missed_and_found_by_validation(db: Db) -> None:
     conn = db("parallel")
     with conn.transaction():
@@ -674,6 +688,7 @@ def test_a_legacy_appointment_under_the_id_of_a_second_leads_one_does_not_take_i
     assert_agreement(conn)
 
 
+@pytest.mark.shows("E9")
 def test_cancellation_is_the_applications_own_and_leaves_no_drift(make_database: Callable[[str], str]) -> None:
     """Outside the promise of isolation, and so documented: the statement fails as a whole."""
     with sessions(make_database("parallel"), "holder", "application") as (holder, application):

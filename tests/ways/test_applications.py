@@ -404,6 +404,7 @@ def test_row_level_security_of_legacy_does_not_hide_rows_from_the_sync(people: p
     "path",
     ['"Tenant-7", public', '"02-lower", ext, public', 'ext, "$user", public', "pg_temp, public, ext", '"a""b", public'],
 )
+@pytest.mark.shows("trap direction by session", "peer 5.3")
 def test_a_search_path_of_several_or_quoted_names_changes_nothing(db: Db, path: str) -> None:
     """Direction is the table that was written, never the session."""
     conn = db("parallel")

@@ -62,6 +62,7 @@ BULK = {
 @pytest.mark.slow
 @pytest.mark.default_pg
 @pytest.mark.parametrize("table", BULK)
+@pytest.mark.shows("E13")
 def test_a_statement_of_many_rows_is_followed_within_one_subtransaction(db: Db, table: str) -> None:
     """One for each statement and table, however many rows: more than 64 would overflow what a snapshot keeps of them."""
     n, insert, update, moved, delete = BULK[table]
@@ -141,6 +142,7 @@ READ_WHOLE = {"a deleted contact": 99, "a lead": 17, "a second lead": 17, "a fir
 
 
 @pytest.mark.parametrize("what", SINGLE)
+@pytest.mark.shows("mission P16")
 def test_a_write_of_one_row_reads_no_table_from_end_to_end(
     large: str, request: pytest.FixtureRequest, server: Server, what: str
 ) -> None:

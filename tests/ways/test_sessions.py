@@ -70,6 +70,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("what", SETTINGS)
+@pytest.mark.shows("mission P9")
 def test_a_session_with_settings_of_its_own_is_followed(db: Db, what: str) -> None:
     conn = db("parallel")
     for setting, to in SETTINGS[what].items():

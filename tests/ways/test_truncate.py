@@ -55,6 +55,7 @@ def shared(server: Server, databases: Databases) -> Iterator[psycopg.Connection]
 
 
 @pytest.mark.parametrize("statement", TRUNCATED)
+@pytest.mark.shows("C8")
 def test_the_other_side_loses_the_same(shared: psycopg.Connection, statement: str) -> None:
     with shared.transaction(force_rollback=True):
         shared.execute(statement)
