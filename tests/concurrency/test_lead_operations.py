@@ -228,7 +228,10 @@ TRANSACTIONS = 25  # of each of four sessions: a few seconds, most of them spent
 
 
 def test_legacys_writers_and_the_functions_at_full_speed(dsn: str) -> None:
-    """Transactions of several statements, each about one customer; legacy's keep their own order, the one worst for us."""
+    """Transactions of several statements, each about one customer; legacy's keep their own order, the one worst for us.
+
+    Legacy's writers do not meet each other: what their syncs lock besides could make them deadlock, which is not at issue here.
+    """
     people = [ADA, BEN, CLEO]
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(
@@ -289,7 +292,10 @@ def test_legacys_writers_and_the_functions_at_full_speed(dsn: str) -> None:
             conn.execute("set statement_timeout = '30s'")  # whoever waits that long is forgotten
             for _ in range(TRANSACTIONS):
                 with conn.transaction():
-                    (legacy if seed % 2 else target)(conn, dice, dice.choice(people))
+                    if seed % 2:
+                        legacy(conn, dice, dice.choice(people[:1] if seed == 1 else people[1:]))
+                    else:
+                        target(conn, dice, dice.choice(people))
 
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(work, seed) for seed in range(4)]:

@@ -26,8 +26,7 @@ begin
     for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
               order by position desc loop
         begin
-            select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d
-             where d.kind <> 'missing' and not crmshift.is_outstanding(m.name, d.key);
+            select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
             if keys is not null and raising then
                 perform crmshift.sync_keys(m.name, keys);
             elsif keys is not null then
@@ -1495,11 +1494,11 @@ COMMENT ON FUNCTION crmshift.hold_customers(appointment_ids bigint[]) IS 'While 
 CREATE FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) RETURNS boolean
     LANGUAGE plpgsql STABLE
     AS $_$
--- Whether the subject stands in the queue, or a row that hangs on it: an appointment that cannot leave its contact is what
--- makes this contact's lead.
+-- Whether the subject stands in the queue, or one that it hangs on, or that hangs on it: an appointment goes where its contact's
+-- primary lead is, and an appointment that cannot leave its contact is what makes this contact's lead.
 declare
     s record;
-    c record;
+    r record;
     subject_key jsonb;
     found_one boolean;
 begin
@@ -1508,16 +1507,21 @@ begin
         if exists (select from crmshift.sync_queue as q where q.subject = s.subject and q.key in (subject_key, '{}')) then
             return true;
         end if;
-        for c in select child.source, child.subject, child.key, child.columns, parent.key as parent_key, parent.columns as parent_columns
-                   from crmshift.source_subject as parent
-                   join crmshift.source_subject as child on child.source = parent.source and child.mode = 'sync' and child.whole
-                  where parent.subject = s.subject and parent.mode = 'fill'
-                    and exists (select from crmshift.sync_queue as q where q.subject = child.subject) loop
+        for r in select child.source, queued.subject,
+                        (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(queued.key, queued.columns) with ordinality as u (k, col, i)) as queued_key,
+                        (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(own.key, own.columns) with ordinality as u (k, col, i)) as own_key
+                   from crmshift.source_subject as child
+                   join crmshift.source_subject as parent on parent.source = child.source and parent.mode = 'fill'
+                  cross join lateral (values (child.subject, child.key, child.columns, parent.subject, parent.key, parent.columns),
+                                             (parent.subject, parent.key, parent.columns, child.subject, child.key, child.columns))
+                             as pair (subject, key, columns, other, other_key, other_columns)
+                  cross join lateral (select pair.subject, pair.key, pair.columns) as own (subject, key, columns)
+                  cross join lateral (select pair.other, pair.other_key, pair.other_columns) as queued (subject, key, columns)
+                  where child.mode = 'sync' and child.whole and own.subject = s.subject
+                    and exists (select from crmshift.sync_queue as q where q.subject = queued.subject) loop
             execute format('select exists (select from %s as r join crmshift.sync_queue as q on q.subject = $1 and q.key = jsonb_build_object(%s) where jsonb_build_object(%s) = $2)',
-                           c.source::regclass,
-                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.key, c.columns) with ordinality as u (k, col, i)),
-                           (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(c.parent_key, c.parent_columns) with ordinality as u (k, col, i)))
-               into found_one using c.subject, subject_key;
+                           r.source::regclass, r.queued_key, r.own_key)
+               into found_one using r.subject, subject_key;
             if found_one then
                 return true;
             end if;
@@ -4055,8 +4059,8 @@ begin
     end if;
     if queued is null then
         insert into crmshift.sync_queue (subject, key, side, reason, sqlstate, message, constraint_name, table_name, column_name)
-        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end, 'failed', state, why,
-               nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
+        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end,
+               case state when 'SH010' then 'held' else 'failed' end, state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
           from crmshift.mapping_subject as s join crmshift.mapping as m on m.name = s.mapping
          cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
          where s.mapping = of_mapping;

@@ -125,6 +125,14 @@ suppressions = st.sampled_from(
 normalisations = st.builds(
     lambda drawn, f: normalising(drawn[0], drawn[1], f), _columns, st.sampled_from(["lower", "upper"])
 )
+# No fault, but it comes and goes like one: a lead without a disposition worth the name makes way for another.
+closing = Fault(
+    "closing",
+    "leads",
+    ("update crmshift.primary_lead_rule set closed = array['']",),
+    ("update crmshift.primary_lead_rule set closed = '{}'",),
+)
+
 # Each writes what nobody else does, once.
 meddlers = st.sampled_from(
     [
@@ -139,3 +147,5 @@ meddlers = st.sampled_from(
         meddling("lead_appointments", "insert or update", "update leads set appointment_status = 'meddled' where id = new.lead_id and appointment_status is distinct from 'meddled'"),
     ]
 )  # fmt: skip
+
+any_fault = st.one_of(refusals, deferrals, freezes, raises, suppressions, normalisations, meddlers, st.just(closing))

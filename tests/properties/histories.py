@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -39,9 +39,14 @@ class Histories(RuleBasedStateMachine):
 
     # --- transactions
 
-    @initialize(habits=st.fixed_dictionaries({session: st.sampled_from(HABITS) for session in SESSIONS}))
-    def settle_habits(self, habits: dict[str, str]) -> None:
+    @initialize(
+        habits=st.fixed_dictionaries({session: st.sampled_from(HABITS) for session in SESSIONS}),
+        broken=st.lists(faults.any_fault, max_size=2),
+    )
+    def settle_habits(self, habits: dict[str, str], broken: Sequence[Fault] = ()) -> None:
         self.habits = habits
+        for fault in broken:
+            self.break_(fault)
 
     @rule(session=sessions)
     def commit(self, session: str) -> None:
@@ -100,38 +105,13 @@ class Histories(RuleBasedStateMachine):
         self.stage.break_(fault)
 
     @precondition(lambda self: self.stage.calm)
-    @rule(fault=faults.refusals)
-    def refuse(self, fault: Fault) -> None:
+    @rule(fault=faults.any_fault)
+    def break_something(self, fault: Fault) -> None:
         self.break_(fault)
 
     @precondition(lambda self: self.stage.calm)
-    @rule(fault=faults.deferrals)
-    def defer(self, fault: Fault) -> None:
-        self.break_(fault)
-
-    @precondition(lambda self: self.stage.calm)
-    @rule(fault=faults.freezes)
-    def freeze(self, fault: Fault) -> None:
-        self.break_(fault)
-
-    @precondition(lambda self: self.stage.calm)
-    @rule(fault=faults.raises)
-    def raise_(self, fault: Fault) -> None:
-        self.break_(fault)
-
-    @precondition(lambda self: self.stage.calm)
-    @rule(fault=faults.suppressions)
-    def suppress(self, fault: Fault) -> None:
-        self.break_(fault)
-
-    @precondition(lambda self: self.stage.calm)
-    @rule(fault=faults.normalisations)
-    def normalise(self, fault: Fault) -> None:
-        self.break_(fault)
-
-    @precondition(lambda self: self.stage.calm)
-    @rule(fault=faults.meddlers)
-    def meddle(self, fault: Fault) -> None:
+    @rule(fault=st.one_of(faults.refusals, faults.deferrals))
+    def refuse_values(self, fault: Fault) -> None:
         self.break_(fault)
 
     @precondition(lambda self: self.stage.calm and self.stage.faults)

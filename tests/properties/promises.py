@@ -59,6 +59,8 @@ def isolation(stage: Stage, error: psycopg.Error, isolation_level: str, sides: s
     if error.sqlstate == "40001" and isolation_level == "serializable":
         return  # what the sync reads and writes counts too, and PostgreSQL may tell it anywhere
     context = error.diag.context or ""
+    if error.sqlstate in ("40001", "55P03") and re.search("set_primary_lead|tg_make_primary_lead", context):
+        return  # to promote a lead is to demote another one, which somebody holds
     table = error.diag.table_name or _table_of_trigger(context)
     foreign = table is not None and side_of(table) not in sides
     if "crmshift" in context or error.sqlstate not in OWN_ERRORS or foreign:
@@ -78,6 +80,7 @@ OWN_ERRORS = {
     "23505": "a unique key of the same side",
     "23514": "a constraint of the same side",
     "40001": "repeatable read: the row was written since, be it by the sync of the same entity",
+    "55006": "TRUNCATE of a table with a deferred trigger that is still to run",
     "55P03": "the row is held by another session, be it by the sync of the same entity",
     "P0001": "a trigger of the same side",
 }

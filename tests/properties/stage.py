@@ -58,6 +58,7 @@ class Stage:
         self._sessions = {name: self._connect(name) for name in SESSIONS}
         self._settings = self._prepare()
         self._reset = self._reset_statement()
+        self._played = 0
         self.begin()
 
     def __enter__(self) -> Stage:
@@ -83,6 +84,9 @@ class Stage:
             self._undo(fault)
         self.faults: dict[str, Fault] = {}
         self.dba.execute(self._reset)
+        self._played += 1
+        if self._played % 100 == 0:
+            self.dba.execute(f"vacuum {', '.join(_DATA)}, history.audit".encode())
 
     # --- sessions
 
@@ -160,9 +164,9 @@ class Stage:
 
     def break_(self, fault: Fault) -> None:
         if fault.name not in self.faults:
+            self.faults[fault.name] = fault
             for text in fault.add:
                 self.dba_execute(text)
-            self.faults[fault.name] = fault
 
     def mend(self, name: str) -> None:
         for text in self.faults.pop(name).drop:
@@ -203,6 +207,8 @@ class Stage:
             self.dba.execute(
                 f"create trigger zz_note_truncate before truncate on {table} execute function history.note_truncate()".encode()
             )
+        for table in (*_DATA, "history.audit"):  # its locks would come at any moment
+            self.dba.execute(f"alter table {table} set (autovacuum_enabled = false)".encode())
         for (function,) in self.dba.execute(
             "select oid::regprocedure::text from pg_proc where proname like 'tg\\_%' and pronamespace = 'crmshift'::regnamespace"
         ).fetchall():

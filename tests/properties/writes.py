@@ -287,6 +287,16 @@ delete_leads = st.one_of(
     filled("delete from leads where customer_id = {of} and is_primary", of=people),
 )
 demote_leads = filled("update leads set is_primary = false where customer_id in ({of})", of=one_or_two(people))
+promote_leads = st.one_of(
+    filled("update leads set is_primary = true where id = {of}", of=leads),
+    filled("update leads set is_primary = true, disposition = {status} where customer_id = {of}", status=texts, of=people),
+    filled("select crmshift.set_primary_lead(id) from leads where id = {of}", of=leads),
+    filled(
+        "update leads set is_primary = false where customer_id = {of}\\;\n"
+        "update leads set is_primary = true where customer_id = {of} and id = {to}",
+        of=people, to=leads,
+    ),
+)  # fmt: skip
 move_leads = filled(
     "update leads as l set customer_id = c.cst_id, workspace_id = c.workspace_id, is_primary = false\n"
     "  from customers as c where c.cst_id = {to} and l.customer_id = {of}",
@@ -407,7 +417,7 @@ hold = st.one_of(
     filled("select from customer_custom_fields where customer_id = {of} for update", of=people),
 )  # fmt: skip
 
-_VERBS = ("insert", "update", "delete", "move", "rekey", "write", "demote", "truncate")
+_VERBS = ("insert", "update", "delete", "move", "rekey", "write", "demote", "promote", "truncate")
 WRITES: dict[str, Statements] = {
     name: kind for name, kind in globals().items() if name.split("_")[0] in _VERBS and name != "insert"
 }
