@@ -6,7 +6,7 @@ from typing import LiteralString
 
 from crmshift.db import Connection, fetch_all, fetch_value
 from crmshift.errors import Refused
-from crmshift.mapping import carried
+from crmshift.mapping import MappingFile, carried
 from crmshift.steps import Compiled
 
 SHARED_TABLES = {"public.workspaces": {"id"}, "public.custom_fields": {"id"}}
@@ -79,6 +79,7 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
                     f"The key {column} of {mapping.target} is of type {actual}; the mapping needs {expected}.",
                     hint="Adapt key_types and the views under sql/mapping/, and the tables under sql/schema/, in a project folder (--project).",
                 )
+        _refuse_repeatable_key(conn, mapping)
     if not applied:
         if fetch_value(conn, "select to_regnamespace('crmshift')") is not None:
             raise Refused(
@@ -91,6 +92,52 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
                     f"The table {mapping.target} exists already.",
                     hint="crmshift creates it. Rename or drop the one that is there.",
                 )
+
+
+def _refuse_repeatable_key(conn: Connection, mapping: MappingFile) -> None:
+    """Rows are written by INSERT ... ON CONFLICT (key), which needs a unique index on the key: an immediate, complete one."""
+    if _unique(conn, mapping):
+        return
+    table, key = mapping.target, ", ".join(mapping.key)
+    where = f" where {mapping.conflict_where}" if mapping.conflict_where else ""
+    partitioned_by = fetch_value(
+        conn, "select pg_get_partkeydef(oid) from pg_class where oid = to_regclass(%s) and relkind = 'p'", [table]
+    )
+    raise Refused(
+        f"The key {key} of {table} is not unique: it needs a unique index on just {'this column' if len(mapping.key) == 1 else 'these columns'}.",
+        hint=(
+            f"It is partitioned by {partitioned_by}, and such an index holds the columns a table is partitioned by: "
+            f"partition it by hash ({key}), or by other columns of the key, or not at all."
+            if partitioned_by
+            else f"create unique index concurrently on {table} ({key}){where}; "
+            "one that is invalid, deferrable or for some of the rows only does not serve."
+        ),
+    )
+
+
+def _unique(conn: Connection, mapping: MappingFile) -> bool:
+    indexes = fetch_all(
+        conn,
+        """
+        select pg_get_expr(i.indpred, i.indrelid),
+               array(select a.attname::text from unnest(i.indkey::smallint[]) with ordinality as k (attnum, o)
+                       join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+                      where k.o <= i.indnkeyatts)
+          from pg_index as i
+         where i.indrelid = to_regclass(%s) and i.indisunique and i.indisvalid and i.indimmediate and i.indexprs is null
+        """,
+        [mapping.target],
+    )
+    serving = (None, _bare(mapping.conflict_where))
+    return any(set(columns) == set(mapping.key) and _bare(predicate) in serving for predicate, columns in indexes)
+
+
+def _bare(predicate: str | None) -> str | None:
+    """A predicate without what PostgreSQL adds when it prints one: parentheses around it all, and other blanks."""
+    if predicate is None:
+        return None
+    text = " ".join(predicate.split())
+    return text[1:-1] if text.startswith("(") and text.endswith(")") and ")" not in text[1:-1] else text
 
 
 def _columns(conn: Connection, tables: list[str]) -> dict[str, set[str]]:

@@ -149,13 +149,7 @@ STRAIGHT = {
 }
 
 
-B6 = pytest.mark.xfail(
-    strict=True, reason="b6: triggers of the parent do not fire for statements that name a partition"
-)
-
-
-# A partition is emptied together with what refers to its table, and those triggers fire.
-@pytest.mark.parametrize("what", [pytest.param(w, marks=[] if w == "truncate" else [B6]) for w in STRAIGHT])
+@pytest.mark.parametrize("what", STRAIGHT)
 def test_writes_straight_into_a_partition_are_followed(hashed: psycopg.Connection, what: str) -> None:
     with hashed.transaction(force_rollback=True):
         person = ":nobody" if what == "insert" else ":ada"
@@ -220,7 +214,6 @@ def test_a_partitioned_table_goes_forward_and_back(make_database: Make) -> None:
 @pytest.mark.parametrize(
     ("statements", "table"), [(CONTACTS_BY_WORKSPACE, "contacts"), (APPOINTMENTS_BY_DATE, "appointments")]
 )
-@pytest.mark.xfail(strict=True, reason="b7: nothing looks whether the key of a mapping is unique in its table")
 def test_a_table_whose_key_is_not_that_of_the_mapping_is_refused_before_anything_runs(
     make_database: Make, statements: str, table: str
 ) -> None:
