@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import LiteralString
 
 from crmshift.db import Connection, fetch_all, fetch_value
@@ -96,27 +97,33 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
 
 def _refuse_repeatable_key(conn: Connection, mapping: MappingFile) -> None:
     """Rows are written by INSERT ... ON CONFLICT (key), which needs a unique index on the key: an immediate, complete one."""
-    if _unique(conn, mapping):
+    predicates = _predicates_of_unique_indexes(conn, mapping)
+    if any(p is None or _bare(p) == _bare(mapping.conflict_where) for p in predicates):
         return
     table, key = mapping.target, ", ".join(mapping.key)
-    where = f" where {mapping.conflict_where}" if mapping.conflict_where else ""
     partitioned_by = fetch_value(
         conn, "select pg_get_partkeydef(oid) from pg_class where oid = to_regclass(%s) and relkind = 'p'", [table]
     )
-    raise Refused(
-        f"The key {key} of {table} is not unique: it needs a unique index on just {'this column' if len(mapping.key) == 1 else 'these columns'}.",
-        hint=(
-            f"It is partitioned by {partitioned_by}, and such an index holds the columns a table is partitioned by: "
+    if mapping.conflict_where and predicates:
+        hint = f"There is one where {predicates[0]}: write conflict_where in sql/mapping/{mapping.name}.sql just so, if that is meant."
+    elif partitioned_by:
+        hint = (
+            f"It is partitioned by {partitioned_by}, and a unique index has all columns a table is partitioned by: "
             f"partition it by hash ({key}), or by other columns of the key, or not at all."
-            if partitioned_by
-            else f"create unique index concurrently on {table} ({key}){where}; "
-            "one that is invalid, deferrable or for some of the rows only does not serve."
-        ),
-    )
+        )
+    else:
+        where = f" where {mapping.conflict_where}" if mapping.conflict_where else ""
+        hint = (
+            f"create unique index concurrently on {table} ({key}){where}; "
+            "one that is invalid, deferrable, or on some of the rows only does not serve."
+        )
+    columns = "this column" if len(mapping.key) == 1 else "these columns"
+    raise Refused(f"The key {key} of {table} is not unique: it needs a unique index on just {columns}.", hint=hint)
 
 
-def _unique(conn: Connection, mapping: MappingFile) -> bool:
-    indexes = fetch_all(
+def _predicates_of_unique_indexes(conn: Connection, mapping: MappingFile) -> list[str | None]:
+    """Of those on just the key that ON CONFLICT can use: the predicate, None where an index is not partial."""
+    rows = fetch_all(
         conn,
         """
         select pg_get_expr(i.indpred, i.indrelid),
@@ -125,19 +132,16 @@ def _unique(conn: Connection, mapping: MappingFile) -> bool:
                       where k.o <= i.indnkeyatts)
           from pg_index as i
          where i.indrelid = to_regclass(%s) and i.indisunique and i.indisvalid and i.indimmediate and i.indexprs is null
+         order by i.indexrelid
         """,
         [mapping.target],
     )
-    serving = (None, _bare(mapping.conflict_where))
-    return any(set(columns) == set(mapping.key) and _bare(predicate) in serving for predicate, columns in indexes)
+    return [predicate for predicate, columns in rows if sorted(columns) == sorted(mapping.key)]
 
 
 def _bare(predicate: str | None) -> str | None:
-    """A predicate without what PostgreSQL adds when it prints one: parentheses around it all, and other blanks."""
-    if predicate is None:
-        return None
-    text = " ".join(predicate.split())
-    return text[1:-1] if text.startswith("(") and text.endswith(")") and ")" not in text[1:-1] else text
+    """A predicate without what PostgreSQL adds when it prints one: the parentheses around it, and its own blanks."""
+    return predicate and re.sub(r"^\((.*)\)$", r"\1", " ".join(predicate.split()))
 
 
 def _columns(conn: Connection, tables: list[str]) -> dict[str, set[str]]:

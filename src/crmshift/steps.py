@@ -205,7 +205,7 @@ def _drop_trigger(name: str, table: str, *, partition: bool = False) -> Statemen
 
 
 # What was measured for each kind of statement, strongest first; new tables are nobody else's yet.
-_NAME = r'((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)'
+_NAME = r'((?:"(?:[^"]|"")+"|\w+)(?:\.(?:"(?:[^"]|"")+"|\w+))?)'
 _LOCK_PATTERNS = (
     ("ACCESS EXCLUSIVE", re.compile(rf"^drop trigger (?:if exists )?\S+ on {_NAME}", re.M)),
     ("ACCESS EXCLUSIVE", re.compile(rf"^drop table (?:if exists )?{_NAME}", re.M)),
