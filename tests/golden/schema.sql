@@ -137,6 +137,44 @@ $$;
 
 COMMENT ON FUNCTION crmshift.archive_lead(customer_ids uuid[]) IS 'Keep in crmshift.archive what hangs on the leads of these customers and legacy cannot hold.';
 
+-- Name: attach_partition(regclass); Type: FUNCTION
+
+CREATE FUNCTION crmshift.attach_partition(partition regclass) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+-- What the step attach would have put on this partition and those below it, had they been there. Asked again, it finds nothing to do.
+declare
+    root regclass := coalesce(pg_catalog.pg_partition_root(partition), partition);
+    of_table text := (select min(f.source) from crmshift.feed as f where to_regclass(f.source) = root);
+    one record;
+    created integer := 0;
+begin
+    if of_table is null then
+        raise exception 'The table % is no partition of a mapped table.', partition
+            using errcode = 'SH001', hint = 'select distinct source from crmshift.feed lists the mapped tables.';
+    end if;
+    for one in
+        select d.statement
+          from crmshift.trigger_statements(crmshift.describe_source(of_table) || jsonb_build_object(
+                   'partitions', (select coalesce(jsonb_agg(p.name), '[]') from crmshift.partitions_of(of_table) as p))) as d
+         where d.object in (select format('trigger %s on %s', n.trigger, p.name)
+                              from crmshift.partitions_of(of_table) as p
+                             cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (trigger)
+                             where to_regclass(p.name) in (select b.relid from pg_catalog.pg_partition_tree(partition) as b)
+                               and not exists (select from pg_catalog.pg_trigger as t where t.tgrelid = to_regclass(p.name) and t.tgname = n.trigger))
+         order by d.ordinal
+    loop
+        execute one.statement;
+        created := created + 1;
+    end loop;
+    return created;
+end
+$$;
+
+-- Name: FUNCTION attach_partition(partition regclass); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.attach_partition(partition regclass) IS 'Create the sync triggers that a partition made since lacks, or all partitions of the table that is named; returns how many. select crmshift.attach_partition(''public.contacts_2027'').';
+
 -- Name: backfill; Type: TABLE
 
 CREATE TABLE crmshift.backfill (
@@ -654,17 +692,21 @@ COMMENT ON FUNCTION crmshift.check_sync_queue(of_workspace uuid) IS 'No key wait
 CREATE FUNCTION crmshift.check_triggers_attached(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
     LANGUAGE sql STABLE
     AS $$
-select s.source, jsonb_build_object('trigger', n.name),
-       case when t.tgname is null then 'trigger is missing' else 'trigger is disabled' end
-  from (select distinct source from crmshift.feed) as s
+select s.name, jsonb_build_object('trigger', n.name),
+       case when t.tgname is not null then 'trigger is disabled'
+            when s.partition then format('trigger is missing: select crmshift.attach_partition(%L), then crmshift validate --repair', s.name)
+            else 'trigger is missing' end
+  from (select f.source as name, false as partition from crmshift.feed as f
+        union
+        select p.name, true from crmshift.feed as f cross join lateral crmshift.partitions_of(f.source) as p) as s
  cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (name)
-  left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(s.source) and t.tgname = n.name
+  left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(s.name) and t.tgname = n.name
  where t.tgname is null or t.tgenabled in ('D', 'R')
 $$;
 
 -- Name: FUNCTION check_triggers_attached(of_workspace uuid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table has its sync triggers, enabled';
+COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table and every partition of one has its sync triggers, enabled';
 
 -- Name: create_customer(uuid, jsonb); Type: FUNCTION
 
@@ -2167,6 +2209,23 @@ $_$;
 -- Name: FUNCTION noting_statement(of_source text, operation text); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.noting_statement(of_source text, operation text) IS 'A statement that gives what this transaction just queued the old and new values of the columns it had changed.';
+
+-- Name: partitions_of(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.partitions_of(source text) RETURNS TABLE(name text)
+    LANGUAGE sql STABLE
+    AS $_$
+select format('%I.%I', n.nspname, c.relname)
+  from pg_catalog.pg_partition_tree(to_regclass($1)) as p
+  join pg_catalog.pg_class as c on c.oid = p.relid
+  join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+ where p.level > 0 and c.relkind <> 'f'  -- a foreign table can have no transition tables
+ order by 1
+$_$;
+
+-- Name: FUNCTION partitions_of(source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.partitions_of(source text) IS 'Partitions of a table, and theirs, that can have the triggers; none where it is not partitioned.';
 
 -- Name: pause(text, text, interval); Type: PROCEDURE
 
@@ -5001,7 +5060,8 @@ with s as (
            (select string_agg(quote_literal(e), ', ') from jsonb_array_elements_text(j -> 'entities') as e) as entities,
            (select string_agg(format('%L::regclass', w), ', ') from jsonb_array_elements_text(j -> 'writes') as w) as writes,
            j -> 'feeds' as feeds,
-           j -> 'subjects' as subjects
+           j -> 'subjects' as subjects,
+           coalesce(j -> 'partitions', '[]') as partitions
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, s.key_types[i]), ', ' order by i) as parameters,
@@ -5079,6 +5139,11 @@ with s as (
         insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;$sql$,
                       s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as notes_further
       from f, s
+), p as (
+    -- A statement fires the triggers of the table it names: those of a partition, where it names one. Nothing fires twice.
+    select 0 as i, s.source as name from s
+    union all
+    select o::integer, x from s, jsonb_array_elements_text(s.partitions) with ordinality as a (x, o)
 )
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
@@ -5226,30 +5291,17 @@ $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared,
        k.both, r.n_reads, r.w_reads, k.new_keys, k.old_keys, k.taken)
   from s, k, r, calls, about
 union all
-select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
-after insert on %1$s referencing new table as changed
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 4, format('trigger crmshift_sync_update on %s', s.source), format($sql$create trigger crmshift_sync_update
-after update on %1$s referencing old table as was new table as changed
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 5, format('trigger crmshift_sync_delete on %s', s.source), format($sql$create trigger crmshift_sync_delete
-after delete on %1$s referencing old table as was
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 6, format('trigger crmshift_sync_truncate on %s', s.source), format($sql$create trigger crmshift_sync_truncate
-after truncate on %1$s
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
+select 4 * p.i + e.i, format('trigger crmshift_sync_%s on %s', e.event, p.name), format($sql$create trigger crmshift_sync_%1$s
+after %1$s on %2$s%3$s
+for each statement execute function crmshift.%4$I()$sql$, e.event, p.name, e.transition_tables, 'tg_' || s.name)
+  from s, p,
+       (values (3, 'insert', ' referencing new table as changed'), (4, 'update', ' referencing old table as was new table as changed'),
+               (5, 'delete', ' referencing old table as was'), (6, 'truncate', '')) as e (i, event, transition_tables)
 $_$;
 
 -- Name: FUNCTION trigger_statements(source jsonb); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.trigger_statements(source jsonb) IS 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers.';
+COMMENT ON FUNCTION crmshift.trigger_statements(source jsonb) IS 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers, on the table and on the partitions that the description lists.';
 
 -- Name: try_deferred(regclass[]); Type: FUNCTION
 
