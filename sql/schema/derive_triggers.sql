@@ -1,7 +1,8 @@
 -- From the description of a table to how writes on it reach the writers: sync_from_<table>, the trigger function
--- tg_<table>, and four triggers, because transition tables allow one event each and TRUNCATE has none.
+-- tg_<table>, and four triggers, because transition tables allow one event each and TRUNCATE has none; the four stand on
+-- each partition of the table, too.
 --
--- Like derive_writers.sql it touches no catalogue.
+-- Like derive_writers.sql trigger_statements touches no catalogue.
 
 create function crmshift.trigger_statements(source jsonb)
 returns table (ordinal integer, object text, statement text)
@@ -20,7 +21,8 @@ with s as (
            (select string_agg(quote_literal(e), ', ') from jsonb_array_elements_text(j -> 'entities') as e) as entities,
            (select string_agg(format('%L::regclass', w), ', ') from jsonb_array_elements_text(j -> 'writes') as w) as writes,
            j -> 'feeds' as feeds,
-           j -> 'subjects' as subjects
+           j -> 'subjects' as subjects,
+           coalesce(j -> 'partitions', '[]') as partitions
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, s.key_types[i]), ', ' order by i) as parameters,
@@ -41,14 +43,11 @@ with s as (
       from s, unnest(s.reads) as c
 ), f as (
     select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
-           x ->> 'whole_of' as whole_of,
+           (x ->> 'whole')::boolean as whole,
            (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
            (select string_agg('k' || array_position(s.keys, c), ', ' order by o)
-              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables,
-           (select string_agg(quote_ident(c), ', ' order by o) from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as key,
-           (select string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by o)
-              from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as t_is_k
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
 ), u as (
     -- subjects: what a write here is about, in the names legacy gives it
@@ -72,13 +71,11 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
-           -- Nested, for the condition of one `if` is set up as a whole before any of it is asked.
+           -- A row that is inserted must not take over, unseen, another one that the other side has under the same key.
            coalesce(string_agg(format($sql$
             if op = 'INSERT' then
-                if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
-            end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
+                said := set_config('crmshift.inserting', %1$L, true);
+            end if;$sql$, mapping), '' order by i) filter (where whole), '') as before_insert,
            coalesce(string_agg(format($sql$
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
             if found then
@@ -103,6 +100,11 @@ with s as (
         insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;$sql$,
                       s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as notes_further
       from f, s
+), p as (
+    -- A statement fires the triggers of the table it names: those of a partition, where it names one. Nothing fires twice.
+    select 0 as i, s.source as name from s
+    union all
+    select o::integer, x from s, jsonb_array_elements_text(s.partitions) with ordinality as a (x, o)
 )
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
@@ -120,6 +122,9 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
@@ -161,7 +166,7 @@ begin
     return cardinality($1);
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
-       k.first_half, k.second_half, about.outstanding, calls.meets_another, s.other_side, calls.notes_reached, s.side, s.writes,
+       k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
        calls.queues_reached)
   from s, k, calls, about
 union all
@@ -247,24 +252,56 @@ $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared,
        k.both, r.n_reads, r.w_reads, k.new_keys, k.old_keys, k.taken)
   from s, k, r, calls, about
 union all
-select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
-after insert on %1$s referencing new table as changed
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 4, format('trigger crmshift_sync_update on %s', s.source), format($sql$create trigger crmshift_sync_update
-after update on %1$s referencing old table as was new table as changed
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 5, format('trigger crmshift_sync_delete on %s', s.source), format($sql$create trigger crmshift_sync_delete
-after delete on %1$s referencing old table as was
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 6, format('trigger crmshift_sync_truncate on %s', s.source), format($sql$create trigger crmshift_sync_truncate
-after truncate on %1$s
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
+select 4 * p.i + e.i, format('trigger crmshift_sync_%s on %s', e.event, p.name), format($sql$create trigger crmshift_sync_%1$s
+after %1$s on %2$s%3$s
+for each statement execute function crmshift.%4$I()$sql$, e.event, p.name, e.transition_tables, 'tg_' || s.name)
+  from s, p,
+       (values (3, 'insert', ' referencing new table as changed'), (4, 'update', ' referencing old table as was new table as changed'),
+               (5, 'delete', ' referencing old table as was'), (6, 'truncate', '')) as e (i, event, transition_tables)
 $derive$;
-comment on function crmshift.trigger_statements(jsonb) is 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers.';
+comment on function crmshift.trigger_statements(jsonb) is 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers, on the table and on the partitions that the description lists.';
+
+create function crmshift.partitions_of(source text) returns table (name text)
+language sql stable
+as $partitions$
+select format('%I.%I', n.nspname, c.relname)
+  from pg_catalog.pg_partition_tree(to_regclass($1)) as p
+  join pg_catalog.pg_class as c on c.oid = p.relid
+  join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+ where p.level > 0 and c.relkind <> 'f'  -- a foreign table can have no transition tables
+ order by 1
+$partitions$;
+comment on function crmshift.partitions_of(text) is 'Partitions of a table, and theirs, that can have the triggers; none where it is not partitioned.';
+
+create function crmshift.attach_partition(partition regclass) returns integer
+language plpgsql
+as $$
+-- What the step attach would have put on this partition and those below it, had they been there. Asked again, it finds nothing to do.
+declare
+    root regclass := coalesce(pg_catalog.pg_partition_root(partition), partition);
+    of_table text := (select min(f.source) from crmshift.feed as f where to_regclass(f.source) = root);
+    one record;
+    created integer := 0;
+begin
+    if of_table is null then
+        raise exception 'The table % is no partition of a mapped table.', partition
+            using errcode = 'SH001', hint = 'select distinct source from crmshift.feed lists the mapped tables.';
+    end if;
+    for one in
+        select d.statement
+          from crmshift.trigger_statements(crmshift.describe_source(of_table) || jsonb_build_object(
+                   'partitions', (select coalesce(jsonb_agg(p.name), '[]') from crmshift.partitions_of(of_table) as p))) as d
+         where d.object in (select format('trigger %s on %s', n.trigger, p.name)
+                              from crmshift.partitions_of(of_table) as p
+                             cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (trigger)
+                             where to_regclass(p.name) in (select b.relid from pg_catalog.pg_partition_tree(partition) as b)
+                               and not exists (select from pg_catalog.pg_trigger as t where t.tgrelid = to_regclass(p.name) and t.tgname = n.trigger))
+         order by d.ordinal
+    loop
+        execute one.statement;
+        created := created + 1;
+    end loop;
+    return created;
+end
+$$;
+comment on function crmshift.attach_partition(regclass) is 'Create the sync triggers that a partition made since lacks, or all partitions of the table that is named; returns how many. select crmshift.attach_partition(''public.contacts_2027'').';

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import LiteralString
 
 from crmshift.db import Connection, fetch_all, fetch_value
 from crmshift.errors import Refused
-from crmshift.mapping import carried
+from crmshift.mapping import MappingFile, carried
 from crmshift.steps import Compiled
 
 SHARED_TABLES = {"public.workspaces": {"id"}, "public.custom_fields": {"id"}}
@@ -79,6 +80,7 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
                     f"The key {column} of {mapping.target} is of type {actual}; the mapping needs {expected}.",
                     hint="Adapt key_types and the views under sql/mapping/, and the tables under sql/schema/, in a project folder (--project).",
                 )
+        _refuse_repeatable_key(conn, mapping)
     if not applied:
         if fetch_value(conn, "select to_regnamespace('crmshift')") is not None:
             raise Refused(
@@ -91,6 +93,55 @@ def check(conn: Connection, compiled: Compiled, applied: frozenset[str]) -> None
                     f"The table {mapping.target} exists already.",
                     hint="crmshift creates it. Rename or drop the one that is there.",
                 )
+
+
+def _refuse_repeatable_key(conn: Connection, mapping: MappingFile) -> None:
+    """Rows are written by INSERT ... ON CONFLICT (key), which needs a unique index on the key: an immediate, complete one."""
+    predicates = _predicates_of_unique_indexes(conn, mapping)
+    if any(p is None or _bare(p) == _bare(mapping.conflict_where) for p in predicates):
+        return
+    table, key = mapping.target, ", ".join(mapping.key)
+    partitioned_by = fetch_value(
+        conn, "select pg_get_partkeydef(oid) from pg_class where oid = to_regclass(%s) and relkind = 'p'", [table]
+    )
+    if mapping.conflict_where and predicates:
+        hint = f"There is one where {predicates[0]}: write conflict_where in sql/mapping/{mapping.name}.sql just so, if that is meant."
+    elif partitioned_by:
+        hint = (
+            f"It is partitioned by {partitioned_by}, and a unique index has all columns a table is partitioned by: "
+            f"partition it by hash ({key}), or by other columns of the key, or not at all."
+        )
+    else:
+        where = f" where {mapping.conflict_where}" if mapping.conflict_where else ""
+        hint = (
+            f"create unique index concurrently on {table} ({key}){where}; "
+            "one that is invalid, deferrable, or on some of the rows only does not serve."
+        )
+    columns = "this column" if len(mapping.key) == 1 else "these columns"
+    raise Refused(f"The key {key} of {table} is not unique: it needs a unique index on just {columns}.", hint=hint)
+
+
+def _predicates_of_unique_indexes(conn: Connection, mapping: MappingFile) -> list[str | None]:
+    """Of those on just the key that ON CONFLICT can use: the predicate, None where an index is not partial."""
+    rows = fetch_all(
+        conn,
+        """
+        select pg_get_expr(i.indpred, i.indrelid),
+               array(select a.attname::text from unnest(i.indkey::smallint[]) with ordinality as k (attnum, o)
+                       join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+                      where k.o <= i.indnkeyatts)
+          from pg_index as i
+         where i.indrelid = to_regclass(%s) and i.indisunique and i.indisvalid and i.indimmediate and i.indexprs is null
+         order by i.indexrelid
+        """,
+        [mapping.target],
+    )
+    return [predicate for predicate, columns in rows if sorted(columns) == sorted(mapping.key)]
+
+
+def _bare(predicate: str | None) -> str | None:
+    """A predicate without what PostgreSQL adds when it prints one: the parentheses around it, and its own blanks."""
+    return predicate and re.sub(r"^\((.*)\)$", r"\1", " ".join(predicate.split()))
 
 
 def _columns(conn: Connection, tables: list[str]) -> dict[str, set[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import RawCursor, sql
@@ -25,10 +25,11 @@ TRIGGERS = ("crmshift_sync_insert", "crmshift_sync_update", "crmshift_sync_delet
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL text and the object it makes or changes."""
+    """SQL text and the object it makes or changes. on_partition: of a partition, which may come and go."""
 
     object: str
     sql: str
+    on_partition: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,16 @@ class Step:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the statements, in hex."""
-        return checksum("\n".join(s.sql for s in self.statements))
+        """SHA-256 of the statements, in hex; without those on partitions: one more or less makes it no other step."""
+        return checksum("\n".join(s.sql for s in self.statements if not s.on_partition))
 
     @property
     def locks(self) -> tuple[Lock, ...]:
-        return _locks(self.statements)
+        return _locks(self.statements, self.undo)
 
     @property
     def undo_locks(self) -> tuple[Lock, ...]:
-        return _locks(self.undo)
+        return _locks(self.undo, self.statements)
 
     @property
     def hazards(self) -> tuple[str, ...]:
@@ -121,7 +122,9 @@ class _Derivation:
 
     def __init__(self, project: Project, conn: Connection) -> None:
         self._mapping = project.sql("schema/derive_writers").text.split("$derive$")[1]
-        self._trigger = project.sql("schema/derive_triggers").text.split("$derive$")[1]
+        triggers = project.sql("schema/derive_triggers").text
+        self._trigger = triggers.split("$derive$")[1]
+        self._partitions = triggers.split("$partitions$")[1]
         self._conn = conn
 
     def mapping(self, description: dict[str, Any]) -> tuple[Statement, ...]:
@@ -129,6 +132,11 @@ class _Derivation:
 
     def trigger(self, description: dict[str, Any]) -> tuple[Statement, ...]:
         return self._run(self._trigger, description)
+
+    def partitions(self, table: str) -> tuple[str, ...]:
+        """Partitions a table has now; none where it does not exist yet."""
+        with translated(), RawCursor(self._conn) as cursor:
+            return tuple(row[0] for row in cursor.execute(self._partitions, [table]).fetchall())
 
     def _run(self, body: str, description: dict[str, Any]) -> tuple[Statement, ...]:
         with translated(), RawCursor(self._conn) as cursor:
@@ -146,12 +154,7 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
         statements = derive.mapping(mappings.describe_mapping(file, files))
         return Step(planned, statements, tuple(_drop_function(s.object) for s in reversed(statements)))
     if planned.verb is Verb.ATTACH:
-        statements = derive.trigger(mappings.describe_source(subject, files))
-        functions = [s.object for s in statements if s.sql.startswith("create or replace function")]
-        triggers = tuple(_drop_trigger(name, subject) for name in TRIGGERS)
-        if planned.fires == "always":
-            statements += tuple(_fire_always(name, subject) for name in TRIGGERS)
-        return Step(planned, statements, triggers + tuple(_drop_function(f) for f in reversed(functions)))
+        return _attach(planned, mappings.describe_source(subject, files), derive)
     if planned.verb is Verb.BACKFILL:
         if not mappings.backfilled(subject, files):
             raise UsageError(
@@ -173,46 +176,74 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
     return Step(planned, (Statement("all checks", check),), ())
 
 
-def _drop_function(name: str) -> Statement:
+def _attach(planned: PlannedStep, description: dict[str, Any], derive: _Derivation) -> Step:
+    table = planned.subject
+    partitions = derive.partitions(table)
+    statements = derive.trigger(description | {"partitions": list(partitions)})
+    own = {f"trigger {name} on {partition}" for partition in partitions for name in TRIGGERS}
+    statements = tuple(replace(s, on_partition=s.object in own) for s in statements)
+    if planned.fires == "always":
+        statements += tuple(_fire_always(name, table) for name in TRIGGERS)
+        statements += tuple(_fire_always(name, p, partition=True) for p in partitions for name in TRIGGERS)
+    functions = [s.object for s in statements if s.sql.startswith("create or replace function")]
+    triggers = [_drop_trigger(name, table) for name in TRIGGERS]
+    triggers += [_drop_trigger(name, partition, partition=True) for partition in partitions for name in TRIGGERS]
+    # On a trigger function nothing but triggers can depend: here those of partitions made, or detached, since then.
+    drops = [_drop_function(f, cascade=f.startswith("crmshift.tg_")) for f in reversed(functions)]
+    return Step(planned, statements, (*triggers, *drops))
+
+
+def _drop_function(name: str, *, cascade: bool = False) -> Statement:
     identifier = sql.Identifier(*name.split("."))
-    return Statement(name, sql.SQL("drop function {}").format(identifier).as_string())
+    statement = sql.SQL("drop function {} cascade" if cascade else "drop function {}").format(identifier)
+    return Statement(name, statement.as_string())
 
 
-def _drop_trigger(name: str, table: str) -> Statement:
-    statement = sql.SQL("drop trigger {} on {}").format(sql.Identifier(name), sql.Identifier(*table.split(".")))
-    return Statement(f"trigger {name} on {table}", statement.as_string())
+def _drop_trigger(name: str, table: str, *, partition: bool = False) -> Statement:
+    """`partition`: its name is quoted already, and it may be gone."""
+    on = sql.SQL(table) if partition else sql.Identifier(*table.split("."))
+    drop = sql.SQL("drop trigger if exists {} on {}" if partition else "drop trigger {} on {}")
+    statement = drop.format(sql.Identifier(name), on)
+    return Statement(f"trigger {name} on {table}", statement.as_string(), on_partition=partition)
 
 
-def _fire_always(name: str, table: str) -> Statement:
-    statement = sql.SQL("alter table {} enable always trigger {}").format(
-        sql.Identifier(*table.split(".")), sql.Identifier(name)
-    )
-    return Statement(f"trigger {name} on {table}", statement.as_string())
+def _fire_always(name: str, table: str, *, partition: bool = False) -> Statement:
+    """`partition`: its name is quoted already."""
+    on = sql.SQL(table) if partition else sql.Identifier(*table.split("."))
+    statement = sql.SQL("alter table {} enable always trigger {}").format(on, sql.Identifier(name))
+    return Statement(f"trigger {name} on {table}", statement.as_string(), on_partition=partition)
 
 
 # What was measured for each kind of statement, strongest first; new tables are nobody else's yet.
+_NAME = r'((?:"(?:[^"]|"")+"|\w+)(?:\.(?:"(?:[^"]|"")+"|\w+))?)'
 _LOCK_PATTERNS = (
-    ("ACCESS EXCLUSIVE", re.compile(r'^drop trigger \S+ on ([\w."]+)', re.M)),
-    ("ACCESS EXCLUSIVE", re.compile(r'^drop table (?:if exists )?([\w."]+)', re.M)),
-    ("SHARE ROW EXCLUSIVE", re.compile(r'^create trigger [^;]*? on ([\w."]+)', re.M)),
-    ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table ([\w."]+) add constraint [^;]*foreign key', re.M)),
-    ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table [^;]*foreign key [^;]*references ([\w."]+)', re.M)),
-    ("SHARE ROW EXCLUSIVE", re.compile(r'^alter table ([\w."]+) enable always trigger', re.M)),
-    ("SHARE UPDATE EXCLUSIVE", re.compile(r'^alter table ([\w."]+) validate constraint', re.M)),
+    ("ACCESS EXCLUSIVE", re.compile(rf"^drop trigger (?:if exists )?\S+ on {_NAME}", re.M)),
+    ("ACCESS EXCLUSIVE", re.compile(rf"^drop table (?:if exists )?{_NAME}", re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(rf"^create trigger [^;]*? on {_NAME}", re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(rf"^alter table {_NAME} add constraint [^;]*foreign key", re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(rf"^alter table [^;]*foreign key [^;]*references {_NAME}", re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(rf"^alter table {_NAME} enable always trigger", re.M)),
+    ("SHARE UPDATE EXCLUSIVE", re.compile(rf"^alter table {_NAME} validate constraint", re.M)),
     (
         "ACCESS EXCLUSIVE",
-        re.compile(r'^alter table ([\w."]+) (?!add constraint|validate constraint|enable always trigger)', re.M),
+        re.compile(rf"^alter table {_NAME} (?!add constraint|validate constraint|enable always)", re.M),
     ),
 )
+_DROPPED_CONSTRAINT = re.compile(rf"^alter table {_NAME} drop constraint (?:if exists )?{_NAME}", re.M)
+_FOREIGN_KEY = re.compile(rf"^alter table {_NAME} add constraint {_NAME}\s+foreign key [^;]*?references {_NAME}", re.M)
 
 
-def _locks(statements: Sequence[Statement]) -> tuple[Lock, ...]:
+def _locks(statements: Sequence[Statement], opposite: Sequence[Statement]) -> tuple[Lock, ...]:
+    """The locks that statements take. What a foreign key they drop refers to is told by the `opposite`, which make it."""
     text = "\n".join(s.sql for s in statements)
     created = set(re.findall(r"^create table ([\w.]+)", text, re.M))
+    locked = [(mode, table) for mode, pattern in _LOCK_PATTERNS for table in pattern.findall(text)]
+    # It has triggers on either table, and dropping a trigger takes both.
+    refers = {(table, key): other for s in opposite for table, key, other in _FOREIGN_KEY.findall(s.sql)}
+    dropped = [refers[key] for key in _DROPPED_CONSTRAINT.findall(text) if key in refers]
     found: dict[str, str] = {}
-    for mode, pattern in _LOCK_PATTERNS:
-        for table in pattern.findall(text):
-            name = table.replace('"', "")
-            if name not in created and not name.startswith("crmshift."):
-                found.setdefault(name, mode)
+    for mode, table in [("ACCESS EXCLUSIVE", table) for table in dropped] + locked:
+        name = table.replace('"', "")
+        if name not in created and not name.startswith("crmshift."):
+            found.setdefault(name, mode)
     return tuple(Lock(table, mode) for table, mode in found.items())

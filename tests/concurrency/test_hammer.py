@@ -33,22 +33,16 @@ TARGET = (
 )
 
 
-@pytest.fixture
-def seconds(request: pytest.FixtureRequest, server: object) -> float:
-    """The whole time on the first of the versions, a little on the others."""
-    version = getattr(server, "version", None)
-    return SECONDS if str(version) in ("18", "None") else min(SECONDS, 10.0)
-
-
+@pytest.mark.default_pg
 def test_opposite_writes_of_one_customer_from_eight_sessions(
-    make_database: Callable[[str], str], seconds: float, capsys: pytest.CaptureFixture[str]
+    make_database: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No application meets an error, the two sides agree at every look, and after a drain nothing is left."""
     dsn = make_database("parallel")
     errors: list[str] = []
     counts: Counter[str] = Counter()
     longest = 0.0
-    until = time.monotonic() + seconds
+    until = time.monotonic() + SECONDS
 
     def write(number: int) -> None:
         nonlocal longest
@@ -83,9 +77,9 @@ def test_opposite_writes_of_one_customer_from_eight_sessions(
         lost = looker.execute("select count(*) from crmshift.conflict_log").fetchone()
     assert ever is not None
     assert lost is not None
-    assert counts["writes"] > 10 * seconds
+    assert counts["writes"] > 10 * SECONDS
     with capsys.disabled():
         print(
-            f"\nhammer: {counts['writes']:,} writes in {seconds:.0f} s, no error; {ever[0] or 0:,} entries went through the queue, "
+            f"\nhammer: {counts['writes']:,} writes in {SECONDS:.0f} s, no error; {ever[0] or 0:,} entries went through the queue, "
             f"{done.settled} of them at the end; {lost[0]:,} conflicts logged; the longest statement took {longest * 1000:.0f} ms"
         )

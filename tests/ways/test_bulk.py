@@ -141,9 +141,8 @@ def large(server: Server, databases: Databases) -> Iterator[str]:
 def test_a_write_of_one_row_reads_no_table_from_end_to_end(large: str, what: str) -> None:
     """Else the time of a write would grow with the tables."""
     with psycopg.connect(large) as conn:
-        if (
-            what == "a deleted contact"
-        ):  # its children go by keys in jsonb, which are taken for a hundred: worth a scan in tables as small as these
+        # Its children go by keys in jsonb, which are taken for a hundred: worth a scan in tables as small as these.
+        if what == "a deleted contact":
             conn.execute("set local enable_seqscan = off")
         write(conn, SINGLE[what])
         read = rows(
