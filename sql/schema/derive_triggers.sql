@@ -196,7 +196,7 @@ begin
         select %19$s, (%20$s) is distinct from (%21$s) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (%22$s) = (%23$s);
+            same_key := (%22$s) is not distinct from (%23$s);
             %24$s
         elsif not one.alone then
             select %6$s into %7$s from (

@@ -4365,7 +4365,7 @@ begin
         select n.id as new_1, w.id as old_1, n.contact_id as new_2, w.contact_id as old_2, (n.apptdate, n.contact_id, n.id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.contact_id, w.id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            same_key := (one.new_1, one.new_2) is not distinct from (one.old_1, one.old_2);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
             k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
         elsif not one.alone then
@@ -4465,7 +4465,7 @@ begin
         select n.contact_id as new_1, w.contact_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.contact_id, n.created_at, n.field_id, n.value) is distinct from (w.contact_id, w.created_at, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            same_key := (one.new_1, one.new_2) is not distinct from (one.old_1, one.old_2);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
             k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
         elsif not one.alone then
@@ -4546,7 +4546,7 @@ begin
         select n.id as new_1, w.id as old_1, (n.appointment_status, n.city, n.created_at, n.email, n.firstname, n.id, n.lastname, n.lead_source, n.lead_status, n.phone_number, n.st_address, n.state, n.updated_at, n.workspace_id, n.zip) is distinct from (w.appointment_status, w.city, w.created_at, w.email, w.firstname, w.id, w.lastname, w.lead_source, w.lead_status, w.phone_number, w.st_address, w.state, w.updated_at, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (one.new_1) = (one.old_1);
+            same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
         elsif not one.alone then
             select array_agg(id) into k1 from (
@@ -4626,7 +4626,7 @@ begin
         select n.customer_id as new_1, w.customer_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.created_at, n.customer_id, n.field_id, n.value) is distinct from (w.created_at, w.customer_id, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (one.new_1, one.new_2) = (one.old_1, one.old_2);
+            same_key := (one.new_1, one.new_2) is not distinct from (one.old_1, one.old_2);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
             k2 := case when same_key then array[one.new_2] else array[one.new_2, one.old_2] end;
         elsif not one.alone then
@@ -4707,7 +4707,7 @@ begin
         select n.cst_id as new_1, w.cst_id as old_1, (n.address1, n.city, n.cst_id, n.dateadded, n.email, n.firstname, n.lastchanged, n.lastname, n.phone1, n.state, n.workspace_id, n.zip) is distinct from (w.address1, w.city, w.cst_id, w.dateadded, w.email, w.firstname, w.lastchanged, w.lastname, w.phone1, w.state, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (one.new_1) = (one.old_1);
+            same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
         elsif not one.alone then
             select array_agg(cst_id) into k1 from (
@@ -4821,7 +4821,7 @@ begin
         select n.id as new_1, w.id as old_1, (n.apptdate, n.id, n.lead_id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.id, w.lead_id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (one.new_1) = (one.old_1);
+            same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
         elsif not one.alone then
             select array_agg(id) into k1 from (
@@ -4901,7 +4901,7 @@ begin
         select n.customer_id as new_1, w.customer_id as old_1, (n.appointment_status, n.customer_id, n.disposition, n.id, n.is_primary, n.lastchangedon, n.source) is distinct from (w.appointment_status, w.customer_id, w.disposition, w.id, w.is_primary, w.lastchangedon, w.source) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (one.new_1) = (one.old_1);
+            same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
         elsif not one.alone then
             select array_agg(customer_id) into k1 from (
@@ -5235,7 +5235,7 @@ begin
         select %19$s, (%20$s) is distinct from (%21$s) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
           into one from changed as n, was as w limit 1;
         if one.alone and one.differs then
-            same_key := (%22$s) = (%23$s);
+            same_key := (%22$s) is not distinct from (%23$s);
             %24$s
         elsif not one.alone then
             select %6$s into %7$s from (
