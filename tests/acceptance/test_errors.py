@@ -585,7 +585,7 @@ def test_a_table_that_stays_locked(seeded: str) -> None:
         assert len(stuck) <= 1
         half = blocker.execute(
             """
-            select tgrelid::regclass::text, count(*) from pg_trigger where tgname like 'crmshift%' group by 1
+            select tgrelid::regclass::text, count(*) from pg_trigger where tgname like 'crmshift_sync%' group by 1
             having count(*) <> 4
             """
         ).fetchall()
