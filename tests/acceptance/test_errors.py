@@ -398,6 +398,17 @@ def test_legacy_has_a_column_that_nobody_maps(seeded: str, tmp_path: Path, table
     assert found == [("43",)]
 
 
+def test_the_key_of_a_legacy_table_is_not_unique(seeded: str) -> None:
+    execute(seeded, "alter table appointments drop constraint appointments_pkey")
+    with unchanged(seeded):
+        for command in (["plan"], ["apply", "--to", "sync-layer", "--yes"]):
+            answer = fails(3, *command, dsn=seeded)
+            assert "The key id of public.appointments is not unique" in answer.error
+            assert "create unique index concurrently on public.appointments (id);" in answer.hint
+    execute(seeded, "create unique index concurrently on public.appointments (id)")
+    must(0, "apply", "--to", "parallel-operation", "--yes", dsn=seeded)
+
+
 def test_a_legacy_table_is_missing(seeded: str, make_database: Callable[[str], str]) -> None:
     empty = make_database("empty")
     with unchanged(empty):
@@ -574,7 +585,7 @@ def test_a_table_that_stays_locked(seeded: str) -> None:
         assert len(stuck) <= 1
         half = blocker.execute(
             """
-            select tgrelid::regclass::text, count(*) from pg_trigger where tgname like 'crmshift\_sync\_%' group by 1
+            select tgrelid::regclass::text, count(*) from pg_trigger where tgname like 'crmshift_sync%' group by 1
             having count(*) <> 4
             """
         ).fetchall()

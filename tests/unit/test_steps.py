@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,7 @@ LOCKS = {
         "Public.Contacts": "SHARE ROW EXCLUSIVE"
     },
     "drop trigger crmshift_sync_insert on public.contacts": {"public.contacts": "ACCESS EXCLUSIVE"},
+    'drop trigger if exists crmshift_sync_insert on public."Contacts 5"': {"public.Contacts 5": "ACCESS EXCLUSIVE"},
     "drop table public.leads;": {"public.leads": "ACCESS EXCLUSIVE"},
     "drop table if exists public.leads;": {"public.leads": "ACCESS EXCLUSIVE"},
     "drop table crmshift.mapping;": {},
@@ -55,6 +57,20 @@ LOCKS = {
 def test_the_strongest_lock_on_each_table_in_use_is_named(statement: str) -> None:
     assert {lock.table: lock.mode for lock in step(statement).locks} == LOCKS[statement]
     assert {lock.table: lock.mode for lock in step(undo=(statement,)).undo_locks} == LOCKS[statement]
+
+
+FOREIGN_KEY = "alter table public.customers add constraint c\n    foreign key (workspace_id) references public.workspaces (id) not valid;"
+
+
+@pytest.mark.parametrize("drop", ["drop constraint c", "drop constraint if exists c"])
+def test_a_foreign_key_locks_both_tables_when_it_is_dropped(drop: str) -> None:
+    both = {"public.customers": "ACCESS EXCLUSIVE", "public.workspaces": "ACCESS EXCLUSIVE"}
+    undone = step(FOREIGN_KEY, undo=(f"-- Undoes it.\nalter table public.customers {drop};",))
+    assert {lock.table: lock.mode for lock in undone.undo_locks} == both
+    done = step(f"alter table public.customers {drop};", undo=(FOREIGN_KEY,))
+    assert {lock.table: lock.mode for lock in done.locks} == both
+    another = step(FOREIGN_KEY, undo=("alter table public.customers drop constraint d;",))
+    assert {lock.table for lock in another.undo_locks} == {"public.customers"}
 
 
 def test_of_several_locks_on_one_table_the_strongest_counts() -> None:
@@ -102,6 +118,10 @@ def test_a_backfill_and_a_validation_are_not_one_transaction() -> None:
 
 def test_the_checksum_is_that_of_the_statements_in_order() -> None:
     assert step("a", "b").checksum == hashlib.sha256(b"a\nb").hexdigest()
+    with_partition = replace(
+        step("a", "b"), statements=(Statement("t", "a"), Statement("p", "x", True), Statement("t", "b"))
+    )
+    assert with_partition.checksum == step("a", "b").checksum, "partitions come and go"
     assert len({s.checksum for s in (step("a", "b"), step("b", "a"), step("a"))}) == 3
 
 

@@ -229,9 +229,9 @@ def _undo(step: Step) -> str:
         return "[dim]nothing[/dim]"
     if step.undo_deletes_data:
         return "drop table"
-    if step.planned.verb is Verb.RUN:
-        return "sql/rollback/, same name"
     if step.planned.verb is Verb.BACKFILL:
         return "its checkpoint"
+    does = "sql/rollback/, same name" if step.planned.verb is Verb.RUN else "drop"
     modes = ", ".join(dict.fromkeys(lock.mode for lock in step.undo_locks))
-    return f"drop{f' ({modes})' if modes else ''}"
+    tables = ", ".join(lock.table.removeprefix("public.") for lock in step.undo_locks)
+    return does + (f" ({modes}{f' on {tables}' if step.planned.verb is Verb.RUN else ''})" if modes else "")
