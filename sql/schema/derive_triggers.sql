@@ -301,6 +301,15 @@ begin
         execute one.statement;
         created := created + 1;
     end loop;
+    -- Those of the table fire for sessions that play a replica, where the plan says so.
+    for one in
+        select p.name, c.tgname
+          from crmshift.partitions_of(of_table) as p
+          join pg_catalog.pg_trigger as c on c.tgrelid = to_regclass(p.name) and c.tgname like 'crmshift\_sync\_%' and c.tgenabled <> 'A'
+          join pg_catalog.pg_trigger as t on t.tgrelid = root and t.tgname = c.tgname and t.tgenabled = 'A'
+    loop
+        execute format('alter table %s enable always trigger %I', one.name, one.tgname);
+    end loop;
     return created;
 end
 $$;

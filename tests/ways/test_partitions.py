@@ -218,6 +218,21 @@ def test_a_partition_without_the_triggers_is_named_and_mended(make_database: Mak
         assert value(conn, "select count(*) from crmshift.run_check('triggers_attached')") == 0
 
 
+def test_a_partition_made_later_follows_replicas_where_its_table_does(hashed: psycopg.Connection) -> None:
+    with hashed.transaction(force_rollback=True):
+        for event in ("insert", "update", "delete", "truncate"):
+            hashed.execute(f"alter table contacts enable always trigger crmshift_sync_{event}")
+            hashed.execute(f"drop trigger crmshift_sync_{event} on contacts_1")
+        assert value(hashed, "select crmshift.attach_partition('contacts_1')") == 4
+        assert (
+            value(
+                hashed,
+                "select count(*) from pg_trigger where tgrelid = 'contacts_1'::regclass and tgname like 'crmshift%' and tgenabled = 'A'",
+            )
+            == 4
+        )
+
+
 def test_a_partition_with_a_disabled_trigger_is_named(hashed: psycopg.Connection) -> None:
     with hashed.transaction(force_rollback=True):
         hashed.execute("alter table contacts_1 disable trigger crmshift_sync_delete")
