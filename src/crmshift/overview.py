@@ -24,13 +24,18 @@ class PhaseState:
 
 @dataclass(frozen=True)
 class Overview:
-    """phase: the last one that is reached, or `legacy`. queue: outstanding keys by reason. driver: who is at work."""
+    """phase: the last one that is reached, or `legacy`. queue: outstanding rows by reason. paused: entities whose sync is.
+
+    driver: who is at work.
+    """
 
     phase: str
     phases: tuple[PhaseState, ...]
     installed: bool
     backfills: tuple[BackfillState, ...]
     queue: dict[str, int]
+    paused: tuple[str, ...]
+    open_conflicts: int
     validated_at: datetime | None
     validated_clean: bool | None
     driver: str | None
@@ -55,9 +60,16 @@ def read(conn: Connection, plan: Plan) -> Overview:
         reached = p.name
     installed = db.fetch_value(conn, "select to_regclass('crmshift.sync_queue')") is not None
     queue: dict[str, int] = {}
+    paused: tuple[str, ...] = ()
+    open_conflicts = 0
     validated: Any = None
     if installed:
         queue = dict(db.fetch_all(conn, "select reason, count(*) from crmshift.sync_queue group by 1 order by 1"))
+        paused = tuple(
+            row[0]
+            for row in db.fetch_all(conn, "select entity from crmshift.sync_control where paused order by entity")
+        )
+        open_conflicts = db.fetch_value(conn, "select count(*) from crmshift.conflict_log where winner is null")
     if db.fetch_value(conn, "select to_regclass('crmshift.validation_run')") is not None:
         validated = db.fetch_one(conn, "select at, clean from crmshift.validation_run order by id desc limit 1")
     return Overview(
@@ -66,14 +78,20 @@ def read(conn: Connection, plan: Plan) -> Overview:
         installed=installed,
         backfills=tuple(backfill.states(conn)),
         queue=queue,
+        paused=paused,
+        open_conflicts=open_conflicts,
         validated_at=validated[0] if validated else None,
         validated_clean=validated[1] if validated else None,
         driver=db.driver(conn),
-        next_steps=_next_steps(phases, reached, queue, validated),
+        next_steps=_next_steps(phases, reached, queue, bool(paused), validated),
     )
 
 
-def _next_steps(phases: list[PhaseState], reached: str, queue: dict[str, int], validated: Any) -> tuple[str, ...]:
+def _next_steps(
+    phases: list[PhaseState], reached: str, queue: dict[str, int], paused: bool, validated: Any
+) -> tuple[str, ...]:
+    if paused:
+        return ("crmshift sync status", "crmshift sync resume")
     if queue:
         return ("crmshift sync status", "crmshift sync drain")
     following = next((p.name for p in phases if p.applied < p.steps), None)
@@ -101,6 +119,8 @@ def as_json(seen: Overview) -> dict[str, Any]:
             for b in seen.backfills
         ],
         "queue": seen.queue,
+        "paused": list(seen.paused),
+        "open_conflicts": seen.open_conflicts,
         "validation": {"at": seen.validated_at, "clean": seen.validated_clean} if seen.validated_at else None,
         "driver": seen.driver,
     }

@@ -47,7 +47,11 @@ def test_a_pause_and_what_was_written_meanwhile(dsn: str, conn: psycopg.Connecti
     assert SECRET not in shown.out + shown.err
     refused = must(3, "sync", "drain", dsn=dsn)
     assert refused.hint == "Run: crmshift sync resume"
-    assert must(0, "status", "--format", "json", dsn=dsn).document["queue"] == {"paused": 1}
+    overview = must(0, "status", "--format", "json", dsn=dsn).document
+    assert overview["queue"] == {"paused": 1}
+    assert "customer" in overview["paused"]
+    assert overview["next_steps"] == ["crmshift sync status", "crmshift sync resume"]
+    assert "paused for appointment, custom field, customer, lead" in must(0, "status", dsn=dsn).out
     resumed = must(0, "sync", "resume", dsn=dsn)
     assert "Settled 1, conflicts 0, still queued 0." in resumed.out
     assert_in_sync(conn)
@@ -132,6 +136,7 @@ def test_a_conflict_from_its_beginning_to_its_end(dsn: str, conn: psycopg.Connec
         None,
     )
     number = str(conflict["id"])
+    assert "1 to be decided" in must(0, "status", dsn=dsn).out
     shown = must(0, "conflicts", "show", number, dsn=dsn)
     assert "a value" in shown.out
     assert SECRET not in shown.out + shown.err

@@ -58,7 +58,13 @@ def status(
         out.print(backfills)
     if seen.installed:
         queued = ", ".join(f"{n:,} {reason}" for reason, n in seen.queue.items())
+        if seen.paused:
+            out.print(f"Sync:       [yellow]paused[/yellow] for {', '.join(seen.paused)}")
         out.print(f"Sync queue: {f'[yellow]{queued}[/yellow]' if queued else '[green]empty[/green]'}")
+        if seen.open_conflicts:
+            out.print(
+                f"Conflicts:  [yellow]{seen.open_conflicts:,} to be decided[/yellow], see crmshift conflicts list"
+            )
         if seen.validated_at is None:
             out.print("Validation: [yellow]never[/yellow]")
         else:
