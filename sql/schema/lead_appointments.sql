@@ -14,7 +14,7 @@ create table public.lead_appointments (
     constraint appointment_belongs_to_lead_of_its_workspace foreign key (workspace_id, lead_id)
         references public.leads (workspace_id, id) on update cascade on delete cascade
 );
-create index lead_appointments_lead_idx on public.lead_appointments (workspace_id, lead_id);
+create index lead_appointments_lead_idx on public.lead_appointments (lead_id, workspace_id);
 create index lead_appointments_apptdate_idx on public.lead_appointments (workspace_id, apptdate);
 comment on table public.lead_appointments is 'An appointment about one lead.';
 comment on column public.lead_appointments.scheduled_at is 'When the appointment was made.';

@@ -6891,7 +6891,7 @@ CREATE INDEX lead_appointments_apptdate_idx ON public.lead_appointments USING bt
 
 -- Name: lead_appointments_lead_idx; Type: INDEX
 
-CREATE INDEX lead_appointments_lead_idx ON public.lead_appointments USING btree (workspace_id, lead_id);
+CREATE INDEX lead_appointments_lead_idx ON public.lead_appointments USING btree (lead_id, workspace_id);
 
 -- Name: lead_custom_fields_field_idx; Type: INDEX
 
