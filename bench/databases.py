@@ -56,17 +56,14 @@ def create(server: EmbeddedServer, contacts: int) -> Databases:
     migrate(dsns["crmshift"], "parallel-operation")
     migrate(dsns["row_trigger"], "parallel-operation")
     with psycopg.connect(dsns["row_trigger"], autocommit=True) as conn:  # its tables and rows, without its triggers
-        for table in (
-            "contacts",
-            "contact_custom_fields",
-            "appointments",
-            "customers",
-            "leads",
-            "customer_custom_fields",
-            "lead_appointments",
-        ):
-            for event in ("insert", "update", "delete", "truncate"):
-                conn.execute(f"drop trigger crmshift_sync_{event} on public.{table}".encode())
+        triggers = conn.execute(
+            """
+            select tgname, tgrelid::regclass::text from pg_trigger
+             where not tgisinternal and tgname like 'crmshift%' and tgrelid::regclass::text not like 'crmshift.%'
+            """
+        ).fetchall()
+        for name, table in triggers:
+            conn.execute(f"drop trigger {name} on {table}".encode())
         conn.execute((HERE / "peers" / "row_trigger.sql").read_text().encode())
     for dsn in dsns.values():
         with psycopg.connect(dsn, autocommit=True) as conn:

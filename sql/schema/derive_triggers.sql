@@ -43,14 +43,11 @@ with s as (
       from s, unnest(s.reads) as c
 ), f as (
     select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
-           x ->> 'whole_of' as whole_of,
+           (x ->> 'whole')::boolean as whole,
            (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
            (select string_agg('k' || array_position(s.keys, c), ', ' order by o)
-              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables,
-           (select string_agg(quote_ident(c), ', ' order by o) from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as key,
-           (select string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by o)
-              from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as t_is_k
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
 ), u as (
     -- subjects: what a write here is about, in the names legacy gives it
@@ -74,13 +71,11 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
-           -- Nested, for the condition of one `if` is set up as a whole before any of it is asked.
+           -- A row that is inserted must not take over, unseen, another one that the other side has under the same key.
            coalesce(string_agg(format($sql$
             if op = 'INSERT' then
-                if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
-            end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
+                said := set_config('crmshift.inserting', %1$L, true);
+            end if;$sql$, mapping), '' order by i) filter (where whole), '') as before_insert,
            coalesce(string_agg(format($sql$
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
             if found then
@@ -127,6 +122,9 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
@@ -168,7 +166,7 @@ begin
     return cardinality($1);
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
-       k.first_half, k.second_half, about.outstanding, calls.meets_another, s.other_side, calls.notes_reached, s.side, s.writes,
+       k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
        calls.queues_reached)
   from s, k, calls, about
 union all

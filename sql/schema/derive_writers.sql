@@ -121,6 +121,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin%5$s
     said := set_config('crmshift.writing', %6$L, true);
@@ -134,6 +135,9 @@ begin%5$s
             on conflict (%16$s)%17$s do update set %18$s%19$s
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = %37$L then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update %3$s as t set (%20$s) = row(%21$s) where %22$s%12$s returning t.* into stored;
         else
             return 1;
@@ -162,8 +166,12 @@ begin%5$s
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = %37$L then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then%32$s
         raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
@@ -191,7 +199,7 @@ $writer$$sql$,
        case when m.lock_target then '' else format($lock$
         perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
            m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
-       c.d_others, replace(k.t_is_e, 'e.', 'd.'))
+       c.d_others, replace(k.t_is_e, 'e.', 'd.'), m.name)
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint

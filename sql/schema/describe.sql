@@ -60,10 +60,9 @@ select jsonb_build_object(
                          union select c from k) as x (c)),
            'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare,
                                               'reaches', f.reaches,
-                                              'whole_of', (select m.target from crmshift.mapping as m
-                                                            where m.name = f.mapping and f.mode = 'sync' and m.conflict_where is null
-                                                              and exists (select from crmshift.mapping as own
-                                                                           where own.target = $1 and own.conflict_where is null and own.key = f.key)))
+                                              'whole', f.mode = 'sync' and (select m.conflict_where is null from crmshift.mapping as m where m.name = f.mapping)
+                                                       and exists (select from crmshift.mapping as own
+                                                                    where own.target = $1 and own.conflict_where is null and own.key = f.key))
                               order by f.position))
   from f
 $$;

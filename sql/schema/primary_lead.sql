@@ -126,10 +126,11 @@ language plpgsql
 as $$
 begin
     perform from public.customers as c
-      where c.cst_id in (select a.contact_id from public.appointments as a where a.id = any (appointment_ids)
-                         union all
-                         select l.customer_id from public.lead_appointments as a join public.leads as l on l.id = a.lead_id
-                          where a.id = any (appointment_ids))
+      where c.cst_id = any (array(
+                select a.contact_id from unnest(appointment_ids) as k (id) join public.appointments as a on a.id = k.id
+                 union
+                select l.customer_id from unnest(appointment_ids) as k (id) join public.lead_appointments as a on a.id = k.id
+                  join public.leads as l on l.id = a.lead_id))
       order by c.cst_id for key share of c;
 end
 $$;

@@ -202,9 +202,7 @@ def describe_source(source: str, all_mappings: Sequence[MappingFile]) -> dict[st
                 "mode": f.mode,
                 "prepare": f.prepare,
                 "reaches": f.reaches,
-                "whole_of": m.target
-                if f.mode == "sync" and m.conflict_where is None and any(own.key == f.key for own in plain)
-                else None,
+                "whole": f.mode == "sync" and m.conflict_where is None and any(own.key == f.key for own in plain),
             }
             for m, f in fed
         ],

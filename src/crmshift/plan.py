@@ -19,6 +19,8 @@ BEFORE_EVERYTHING = "legacy"
 
 DEFAULT_LOCK_TIMEOUT = "2s"
 DEFAULT_BATCH_SIZE = 1000
+FIRES = ("origin", "always")
+"""When the triggers of an attached table fire: in ordinary sessions, or also under session_replication_role = replica."""
 
 
 class Verb(StrEnum):
@@ -38,6 +40,7 @@ class PlannedStep:
     name: unique in the plan, `<verb>/<subject>` (for `run`, the file's own name).
     lock_timeout: longest wait for one lock, as PostgreSQL writes intervals.
     batch: rows in a batch of a backfill.
+    fires: when the triggers of an `attach` fire, one of `FIRES`.
     """
 
     name: str
@@ -46,6 +49,7 @@ class PlannedStep:
     subject: str
     lock_timeout: str = DEFAULT_LOCK_TIMEOUT
     batch: int = DEFAULT_BATCH_SIZE
+    fires: str = FIRES[0]
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ def _phase(node: Any, where: str) -> Phase:
 
 def _step(node: Any, phase: str, where: str) -> PlannedStep:
     verbs = {v.value for v in Verb}
-    fields = _mapping(node, f"{where}, a step", verbs | {"lock_timeout", "batch"}, required=set())
+    fields = _mapping(node, f"{where}, a step", verbs | {"lock_timeout", "batch", "fires"}, required=set())
     named = [v for v in Verb if v.value in fields]
     if len(named) != 1:
         raise UsageError(
@@ -196,6 +200,11 @@ def _step(node: Any, phase: str, where: str) -> PlannedStep:
     batch = fields.get("batch", DEFAULT_BATCH_SIZE)
     if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
         raise UsageError(f"{where}, step {subject}: batch must be a whole number above zero, not {batch!r}.")
+    fires = fields.get("fires", FIRES[0])
+    if fires not in FIRES:
+        raise UsageError(f"{where}, step {subject}: fires must be {' or '.join(FIRES)}, not {fires!r}.")
+    if "fires" in fields and verb is not Verb.ATTACH:
+        raise UsageError(f"{where}, step {subject}: only an attach has triggers that fire.")
     return PlannedStep(
         name=subject if verb is Verb.RUN else f"{verb.value}/{subject.rpartition('.')[2]}",
         phase=phase,
@@ -203,6 +212,7 @@ def _step(node: Any, phase: str, where: str) -> PlannedStep:
         subject=subject,
         lock_timeout=str(fields.get("lock_timeout", DEFAULT_LOCK_TIMEOUT)),
         batch=batch,
+        fires=fires,
     )
 
 

@@ -182,6 +182,9 @@ def _attach(planned: PlannedStep, description: dict[str, Any], derive: _Derivati
     statements = derive.trigger(description | {"partitions": list(partitions)})
     own = {f"trigger {name} on {partition}" for partition in partitions for name in TRIGGERS}
     statements = tuple(replace(s, on_partition=s.object in own) for s in statements)
+    if planned.fires == "always":
+        statements += tuple(_fire_always(name, table) for name in TRIGGERS)
+        statements += tuple(_fire_always(name, p, partition=True) for p in partitions for name in TRIGGERS)
     functions = [s.object for s in statements if s.sql.startswith("create or replace function")]
     triggers = [_drop_trigger(name, table) for name in TRIGGERS]
     triggers += [_drop_trigger(name, partition, partition=True) for partition in partitions for name in TRIGGERS]
@@ -204,6 +207,13 @@ def _drop_trigger(name: str, table: str, *, partition: bool = False) -> Statemen
     return Statement(f"trigger {name} on {table}", statement.as_string(), on_partition=partition)
 
 
+def _fire_always(name: str, table: str, *, partition: bool = False) -> Statement:
+    """`partition`: its name is quoted already."""
+    on = sql.SQL(table) if partition else sql.Identifier(*table.split("."))
+    statement = sql.SQL("alter table {} enable always trigger {}").format(on, sql.Identifier(name))
+    return Statement(f"trigger {name} on {table}", statement.as_string(), on_partition=partition)
+
+
 # What was measured for each kind of statement, strongest first; new tables are nobody else's yet.
 _NAME = r'((?:"(?:[^"]|"")+"|\w+)(?:\.(?:"(?:[^"]|"")+"|\w+))?)'
 _LOCK_PATTERNS = (
@@ -212,8 +222,12 @@ _LOCK_PATTERNS = (
     ("SHARE ROW EXCLUSIVE", re.compile(rf"^create trigger [^;]*? on {_NAME}", re.M)),
     ("SHARE ROW EXCLUSIVE", re.compile(rf"^alter table {_NAME} add constraint [^;]*foreign key", re.M)),
     ("SHARE ROW EXCLUSIVE", re.compile(rf"^alter table [^;]*foreign key [^;]*references {_NAME}", re.M)),
+    ("SHARE ROW EXCLUSIVE", re.compile(rf"^alter table {_NAME} enable always trigger", re.M)),
     ("SHARE UPDATE EXCLUSIVE", re.compile(rf"^alter table {_NAME} validate constraint", re.M)),
-    ("ACCESS EXCLUSIVE", re.compile(rf"^alter table {_NAME} (?!add constraint|validate constraint)", re.M)),
+    (
+        "ACCESS EXCLUSIVE",
+        re.compile(rf"^alter table {_NAME} (?!add constraint|validate constraint|enable always)", re.M),
+    ),
 )
 _DROPPED_CONSTRAINT = re.compile(rf"^alter table {_NAME} drop constraint (?:if exists )?{_NAME}", re.M)
 _FOREIGN_KEY = re.compile(rf"^alter table {_NAME} add constraint {_NAME}\s+foreign key [^;]*?references {_NAME}", re.M)

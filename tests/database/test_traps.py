@@ -329,6 +329,29 @@ def test_an_error_in_an_applications_trigger_on_the_target_fails_no_legacy_write
     assert_agreement(conn)
 
 
+@pytest.mark.parametrize(
+    ("broken", "mended", "state"),
+    [
+        ("alter table customers rename column city to town", "alter table customers rename column town to city", "42703"),
+        ("alter function crmshift.sync_customers(uuid[]) rename to gone", "alter function crmshift.gone(uuid[]) rename to sync_customers", "42883"),
+        ("alter view crmshift.leads_expected rename to gone", "alter view crmshift.gone rename to leads_expected", "42P01"),
+        ("alter table leads rename to gone", "alter table gone rename to leads", "42P01"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_on_the_way_fails_no_application(db: Db, broken: str, mended: str, state: str) -> None:
+    """A column, a function, a view or a table that somebody took away: it is queued, and settled when it is back."""
+    conn = db("parallel")
+    conn.execute(broken)
+    conn.execute("update contacts set city = 'Rom' where id = %s", [ADA])
+    conn.execute("update contacts set lead_status = 'won' where id in (%s, %s)", [BEN, CLEO])
+    assert value(conn, "select city from contacts where id = %s", ADA) == "Rom"
+    assert {s for *_, s in queue(conn)} == {state}
+    conn.execute(mended)
+    drain(conn)
+    assert_in_sync(conn)
+    assert value(conn, "select city from customers where cst_id = %s", ADA) == "Rom"
+
+
 def test_a_before_trigger_that_suppresses_the_write_leaves_the_key_in_the_queue(db: Db) -> None:
     conn = db("parallel")
     trigger(conn, "refuse", "before update on customers for each row", "return null;")

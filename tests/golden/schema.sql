@@ -137,6 +137,44 @@ $$;
 
 COMMENT ON FUNCTION crmshift.archive_lead(customer_ids uuid[]) IS 'Keep in crmshift.archive what hangs on the leads of these customers and legacy cannot hold.';
 
+-- Name: attach_partition(regclass); Type: FUNCTION
+
+CREATE FUNCTION crmshift.attach_partition(partition regclass) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+-- What the step attach would have put on this partition and those below it, had they been there. Asked again, it finds nothing to do.
+declare
+    root regclass := coalesce(pg_catalog.pg_partition_root(partition), partition);
+    of_table text := (select min(f.source) from crmshift.feed as f where to_regclass(f.source) = root);
+    one record;
+    created integer := 0;
+begin
+    if of_table is null then
+        raise exception 'The table % is no partition of a mapped table.', partition
+            using errcode = 'SH001', hint = 'select distinct source from crmshift.feed lists the mapped tables.';
+    end if;
+    for one in
+        select d.statement
+          from crmshift.trigger_statements(crmshift.describe_source(of_table) || jsonb_build_object(
+                   'partitions', (select coalesce(jsonb_agg(p.name), '[]') from crmshift.partitions_of(of_table) as p))) as d
+         where d.object in (select format('trigger %s on %s', n.trigger, p.name)
+                              from crmshift.partitions_of(of_table) as p
+                             cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (trigger)
+                             where to_regclass(p.name) in (select b.relid from pg_catalog.pg_partition_tree(partition) as b)
+                               and not exists (select from pg_catalog.pg_trigger as t where t.tgrelid = to_regclass(p.name) and t.tgname = n.trigger))
+         order by d.ordinal
+    loop
+        execute one.statement;
+        created := created + 1;
+    end loop;
+    return created;
+end
+$$;
+
+-- Name: FUNCTION attach_partition(partition regclass); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.attach_partition(partition regclass) IS 'Create the sync triggers that a partition made since lacks, or all partitions of the table that is named; returns how many. select crmshift.attach_partition(''public.contacts_2027'').';
+
 -- Name: backfill; Type: TABLE
 
 CREATE TABLE crmshift.backfill (
@@ -567,6 +605,40 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.check_primary_lead(of_workspace uuid) IS 'Every customer that has leads has exactly one primary lead';
 
+-- Name: check_replica_writers(uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.check_replica_writers(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
+    LANGUAGE sql STABLE
+    AS $$
+with attached as (
+    select f.source, to_regclass(f.source) as id,
+           exists (select from pg_catalog.pg_trigger as t
+                    where t.tgrelid = to_regclass(f.source) and t.tgname like 'crmshift\_sync\_%' and t.tgenabled <> 'A') as ordinary
+      from (select distinct source from crmshift.feed) as f
+)
+-- The worker of a subscription fires triggers for rows only, and crmshift's are for statements.
+select a.source, jsonb_build_object('subscription', s.subname),
+       'a subscription writes it, and is not followed: disable it, or validate --repair after it'
+  from attached as a
+  join pg_catalog.pg_subscription_rel as r on r.srrelid = a.id
+  join pg_catalog.pg_subscription as s on s.oid = r.srsubid
+ where s.subenabled
+union all
+select a.source, jsonb_strip_nulls(jsonb_build_object('role', r.rolname, 'database', d.datname)),
+       'sessions start with session_replication_role = replica, which fires no ordinary trigger: attach the table with fires: always'
+  from attached as a
+ cross join pg_catalog.pg_db_role_setting as g
+  left join pg_catalog.pg_roles as r on r.oid = g.setrole
+  left join pg_catalog.pg_database as d on d.oid = g.setdatabase
+ where a.ordinary
+   and g.setdatabase in (0, (select o.oid from pg_catalog.pg_database as o where o.datname = pg_catalog.current_database()))
+   and 'session_replication_role=replica' = any (g.setconfig)
+$$;
+
+-- Name: FUNCTION check_replica_writers(of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.check_replica_writers(of_workspace uuid) IS 'Nobody writes a mapped table past its sync triggers';
+
 -- Name: check_row_security(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_row_security(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
@@ -620,17 +692,21 @@ COMMENT ON FUNCTION crmshift.check_sync_queue(of_workspace uuid) IS 'No key wait
 CREATE FUNCTION crmshift.check_triggers_attached(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
     LANGUAGE sql STABLE
     AS $$
-select s.source, jsonb_build_object('trigger', n.name),
-       case when t.tgname is null then 'trigger is missing' else 'trigger is disabled' end
-  from (select distinct source from crmshift.feed) as s
+select s.name, jsonb_build_object('trigger', n.name),
+       case when t.tgname is not null then 'trigger is disabled'
+            when s.partition then format('trigger is missing: select crmshift.attach_partition(%L), then crmshift validate --repair', s.name)
+            else 'trigger is missing' end
+  from (select f.source as name, false as partition from crmshift.feed as f
+        union
+        select p.name, true from crmshift.feed as f cross join lateral crmshift.partitions_of(f.source) as p) as s
  cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (name)
-  left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(s.source) and t.tgname = n.name
+  left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(s.name) and t.tgname = n.name
  where t.tgname is null or t.tgenabled in ('D', 'R')
 $$;
 
 -- Name: FUNCTION check_triggers_attached(of_workspace uuid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table has its sync triggers, enabled';
+COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table and every partition of one has its sync triggers, enabled';
 
 -- Name: create_customer(uuid, jsonb); Type: FUNCTION
 
@@ -759,10 +835,9 @@ select jsonb_build_object(
                          union select c from k) as x (c)),
            'feeds', jsonb_agg(jsonb_build_object('mapping', f.mapping, 'key', f.mapping_key, 'columns', f.key, 'mode', f.mode, 'prepare', f.prepare,
                                               'reaches', f.reaches,
-                                              'whole_of', (select m.target from crmshift.mapping as m
-                                                            where m.name = f.mapping and f.mode = 'sync' and m.conflict_where is null
-                                                              and exists (select from crmshift.mapping as own
-                                                                           where own.target = $1 and own.conflict_where is null and own.key = f.key)))
+                                              'whole', f.mode = 'sync' and (select m.conflict_where is null from crmshift.mapping as m where m.name = f.mapping)
+                                                       and exists (select from crmshift.mapping as own
+                                                                    where own.target = $1 and own.conflict_where is null and own.key = f.key))
                               order by f.position))
   from f
 $_$;
@@ -1477,10 +1552,11 @@ CREATE FUNCTION crmshift.hold_customers(appointment_ids bigint[]) RETURNS void
     AS $$
 begin
     perform from public.customers as c
-      where c.cst_id in (select a.contact_id from public.appointments as a where a.id = any (appointment_ids)
-                         union all
-                         select l.customer_id from public.lead_appointments as a join public.leads as l on l.id = a.lead_id
-                          where a.id = any (appointment_ids))
+      where c.cst_id = any (array(
+                select a.contact_id from unnest(appointment_ids) as k (id) join public.appointments as a on a.id = k.id
+                 union
+                select l.customer_id from unnest(appointment_ids) as k (id) join public.lead_appointments as a on a.id = k.id
+                  join public.leads as l on l.id = a.lead_id))
       order by c.cst_id for key share of c;
 end
 $$;
@@ -1824,6 +1900,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin%5$s
     said := set_config('crmshift.writing', %6$L, true);
@@ -1837,6 +1914,9 @@ begin%5$s
             on conflict (%16$s)%17$s do update set %18$s%19$s
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = %37$L then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update %3$s as t set (%20$s) = row(%21$s) where %22$s%12$s returning t.* into stored;
         else
             return 1;
@@ -1865,8 +1945,12 @@ begin%5$s
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object(%29$s)) from w join d on %30$s where (%31$s) is distinct from (%27$s)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = %37$L then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then%32$s
         raise exception 'A trigger on %3$s suppressed the write.' using errcode = 'SH011';
@@ -1894,7 +1978,7 @@ $writer$$sql$,
        case when m.lock_target then '' else format($lock$
         perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
            m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
-       c.d_others, replace(k.t_is_e, 'e.', 'd.'))
+       c.d_others, replace(k.t_is_e, 'e.', 'd.'), m.name)
   from m, k, c, f
 union all
 select 3, format('crmshift.remove_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
@@ -2125,6 +2209,23 @@ $_$;
 -- Name: FUNCTION noting_statement(of_source text, operation text); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.noting_statement(of_source text, operation text) IS 'A statement that gives what this transaction just queued the old and new values of the columns it had changed.';
+
+-- Name: partitions_of(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.partitions_of(source text) RETURNS TABLE(name text)
+    LANGUAGE sql STABLE
+    AS $_$
+select format('%I.%I', n.nspname, c.relname)
+  from pg_catalog.pg_partition_tree(to_regclass($1)) as p
+  join pg_catalog.pg_class as c on c.oid = p.relid
+  join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+ where p.level > 0 and c.relkind <> 'f'  -- a foreign table can have no transition tables
+ order by 1
+$_$;
+
+-- Name: FUNCTION partitions_of(source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.partitions_of(source text) IS 'Partitions of a table, and theirs, that can have the triggers; none where it is not partitioned.';
 
 -- Name: pause(text, text, interval); Type: PROCEDURE
 
@@ -3034,6 +3135,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin
     said := set_config('crmshift.writing', 'public.appointments', true);
@@ -3047,6 +3149,9 @@ begin
             on conflict (id) do update set contact_id = excluded.contact_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = 'appointments' then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update public.appointments as t set (contact_id, scheduled_at, apptdate, status, reminder_sent) = row(one.contact_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) where t.id = ($1)[1] returning t.* into stored;
         else
             return 1;
@@ -3076,8 +3181,12 @@ begin
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.contact_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.contact_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = 'appointments' then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.appointments suppressed the write.' using errcode = 'SH011';
@@ -3103,6 +3212,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin
     said := set_config('crmshift.writing', 'public.contact_custom_fields', true);
@@ -3116,6 +3226,9 @@ begin
             on conflict (contact_id, field_id) do update set value = excluded.value, created_at = excluded.created_at
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = 'contact_custom_fields' then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update public.contact_custom_fields as t set (value, created_at) = row(one.value, one.created_at) where t.contact_id = ($1)[1] and t.field_id = ($2)[1] returning t.* into stored;
         else
             return 1;
@@ -3145,8 +3258,12 @@ begin
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object('contact_id', w.contact_id, 'field_id', w.field_id)) from w join d on w.contact_id = d.contact_id and w.field_id = d.field_id where (w.contact_id, w.field_id, w.value, w.created_at) is distinct from (d.contact_id, d.field_id, d.value, d.created_at)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = 'contact_custom_fields' then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.contact_custom_fields suppressed the write.' using errcode = 'SH011';
@@ -3172,6 +3289,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
@@ -3187,6 +3305,9 @@ begin
             on conflict (id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone_number = excluded.phone_number, st_address = excluded.st_address, city = excluded.city, state = excluded.state, zip = excluded.zip, lead_source = excluded.lead_source, lead_status = excluded.lead_status, appointment_status = excluded.appointment_status, created_at = excluded.created_at, updated_at = excluded.updated_at
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = 'contacts' then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update public.contacts as t set (workspace_id, firstname, lastname, email, phone_number, st_address, city, state, zip, lead_source, lead_status, appointment_status, created_at, updated_at) = row(one.workspace_id, one.firstname, one.lastname, one.email, one.phone_number, one.st_address, one.city, one.state, one.zip, one.lead_source, one.lead_status, one.appointment_status, one.created_at, one.updated_at) where t.id = ($1)[1] returning t.* into stored;
         else
             return 1;
@@ -3215,8 +3336,12 @@ begin
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone_number, w.st_address, w.city, w.state, w.zip, w.lead_source, w.lead_status, w.appointment_status, w.created_at, w.updated_at) is distinct from (d.id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone_number, d.st_address, d.city, d.state, d.zip, d.lead_source, d.lead_status, d.appointment_status, d.created_at, d.updated_at)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = 'contacts' then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.contacts suppressed the write.' using errcode = 'SH011';
@@ -3242,6 +3367,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin
     said := set_config('crmshift.writing', 'public.customer_custom_fields', true);
@@ -3255,6 +3381,9 @@ begin
             on conflict (customer_id, field_id) do update set workspace_id = excluded.workspace_id, value = excluded.value, created_at = excluded.created_at
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = 'customer_custom_fields' then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update public.customer_custom_fields as t set (workspace_id, value, created_at) = row(one.workspace_id, one.value, one.created_at) where t.customer_id = ($1)[1] and t.field_id = ($2)[1] returning t.* into stored;
         else
             return 1;
@@ -3284,8 +3413,12 @@ begin
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id, 'field_id', w.field_id)) from w join d on w.customer_id = d.customer_id and w.field_id = d.field_id where (w.customer_id, w.field_id, w.workspace_id, w.value, w.created_at) is distinct from (d.customer_id, d.field_id, d.workspace_id, d.value, d.created_at)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = 'customer_custom_fields' then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.customer_custom_fields suppressed the write.' using errcode = 'SH011';
@@ -3311,6 +3444,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin
     said := set_config('crmshift.writing', 'public.customers', true);
@@ -3324,6 +3458,9 @@ begin
             on conflict (cst_id) do update set workspace_id = excluded.workspace_id, firstname = excluded.firstname, lastname = excluded.lastname, email = excluded.email, phone1 = excluded.phone1, address1 = excluded.address1, city = excluded.city, state = excluded.state, zip = excluded.zip, dateadded = excluded.dateadded, lastchanged = excluded.lastchanged
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = 'customers' then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(one.workspace_id, one.firstname, one.lastname, one.email, one.phone1, one.address1, one.city, one.state, one.zip, one.dateadded, one.lastchanged) where t.cst_id = ($1)[1] returning t.* into stored;
         else
             return 1;
@@ -3353,8 +3490,12 @@ begin
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object('cst_id', w.cst_id)) from w join d on w.cst_id = d.cst_id where (w.cst_id, w.workspace_id, w.firstname, w.lastname, w.email, w.phone1, w.address1, w.city, w.state, w.zip, w.dateadded, w.lastchanged) is distinct from (d.cst_id, d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = 'customers' then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.customers suppressed the write.' using errcode = 'SH011';
@@ -3387,14 +3528,15 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             if op = 'INSERT' then
-                if exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
+                said := set_config('crmshift.inserting', 'lead_appointments', true);
             end if;
             perform crmshift.fill_customers($2);
             perform crmshift.fill_leads($2);
             perform crmshift.hold_customers($1);
             expected_3 := crmshift.sync_lead_appointments($1);
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
             if expected_3 < cardinality($1) then
                 perform crmshift.remove_lead_appointments($1);
             end if;
@@ -3458,13 +3600,14 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             if op = 'INSERT' then
-                if exists (select from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
+                said := set_config('crmshift.inserting', 'customer_custom_fields', true);
             end if;
             perform crmshift.fill_customers($1);
             perform crmshift.fill_leads($1);
             expected_3 := crmshift.sync_customer_custom_fields($1, $2);
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
             if expected_3 < cardinality($1) then
                 perform crmshift.remove_customer_custom_fields($1, $2);
             end if;
@@ -3529,12 +3672,13 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             if op = 'INSERT' then
-                if exists (select from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
+                said := set_config('crmshift.inserting', 'customers', true);
             end if;
             expected_1 := crmshift.sync_customers($1);
             expected_2 := crmshift.sync_leads($1);
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
             if expected_2 < cardinality($1) then
                 perform crmshift.remove_leads($1);
             end if;
@@ -3601,12 +3745,13 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             if op = 'INSERT' then
-                if exists (select from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
+                said := set_config('crmshift.inserting', 'contact_custom_fields', true);
             end if;
             perform crmshift.fill_contacts($1);
             expected_2 := crmshift.sync_contact_custom_fields($1, $2);
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
             if expected_2 < cardinality($1) then
                 perform crmshift.remove_contact_custom_fields($1, $2);
             end if;
@@ -3670,11 +3815,12 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             if op = 'INSERT' then
-                if exists (select from public.contacts as t join unnest($1) as k (id) on t.id = k.id) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
+                said := set_config('crmshift.inserting', 'contacts', true);
             end if;
             expected_1 := crmshift.sync_contacts($1);
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_contacts($1);
             end if;
@@ -3738,12 +3884,13 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             if op = 'INSERT' then
-                if exists (select from public.appointments as t join unnest($1) as k (id) on t.id = k.id) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
+                said := set_config('crmshift.inserting', 'appointments', true);
             end if;
             perform crmshift.hold_customers($1);
             expected_1 := crmshift.sync_appointments($1);
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_appointments($1);
             end if;
@@ -3808,6 +3955,9 @@ begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
             perform crmshift.follow_primary_lead($1);
             expected_1 := crmshift.sync_contacts($1);
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_contacts($1);
             end if;
@@ -3883,6 +4033,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin
     said := set_config('crmshift.writing', 'public.lead_appointments', true);
@@ -3896,6 +4047,9 @@ begin
             on conflict (id) do update set lead_id = excluded.lead_id, workspace_id = excluded.workspace_id, scheduled_at = excluded.scheduled_at, apptdate = excluded.apptdate, status = excluded.status, reminder_sent = excluded.reminder_sent where exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = 'lead_appointments' then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update public.lead_appointments as t set (lead_id, workspace_id, scheduled_at, apptdate, status, reminder_sent) = row(one.lead_id, one.workspace_id, one.scheduled_at, one.apptdate, one.status, one.reminder_sent) where t.id = ($1)[1] and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary) returning t.* into stored;
         else
             return 1;
@@ -3925,8 +4079,12 @@ begin
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object('id', w.id)) from w join d on w.id = d.id where (w.id, w.lead_id, w.workspace_id, w.scheduled_at, w.apptdate, w.status, w.reminder_sent) is distinct from (d.id, d.lead_id, d.workspace_id, d.scheduled_at, d.apptdate, d.status, d.reminder_sent)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = 'lead_appointments' then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then
         if exists (select from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id where not (exists (select from public.leads as l where l.id = t.lead_id and l.is_primary))) then
@@ -3956,6 +4114,7 @@ declare
     uneven jsonb;
     one record;
     stored record;
+    another boolean;
     said text;
 begin
     said := set_config('crmshift.writing', 'public.leads', true);
@@ -3969,6 +4128,9 @@ begin
             on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.* into stored;
         elsif one."differs in it" then
+            if current_setting('crmshift.inserting', true) = 'leads' then
+                raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+            end if;
             update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
         else
             return 1;
@@ -3998,8 +4160,12 @@ begin
             select * from u union all select * from i
         )
         select (select count(*) from e), (select count(*) from d) - (select count(*) from w),
-               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon))
-          into expected, suppressed, uneven;
+               (select jsonb_agg(jsonb_build_object('customer_id', w.customer_id)) from w join d on w.customer_id = d.customer_id where (w.customer_id, w.workspace_id, w.is_primary, w.source, w.disposition, w.appointment_status, w.entrydate, w.lastchangedon) is distinct from (d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon)),
+               exists (select from u)
+          into expected, suppressed, uneven, another;
+        if another and current_setting('crmshift.inserting', true) = 'leads' then
+            raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
+        end if;
     end if;
     if suppressed > 0 then
         raise exception 'A trigger on public.leads suppressed the write.' using errcode = 'SH011';
@@ -4894,7 +5060,8 @@ with s as (
            (select string_agg(quote_literal(e), ', ') from jsonb_array_elements_text(j -> 'entities') as e) as entities,
            (select string_agg(format('%L::regclass', w), ', ') from jsonb_array_elements_text(j -> 'writes') as w) as writes,
            j -> 'feeds' as feeds,
-           j -> 'subjects' as subjects
+           j -> 'subjects' as subjects,
+           coalesce(j -> 'partitions', '[]') as partitions
       from (select $1) as given (j)
 ), k as (
     select string_agg(format('%I %s[]', 'of_' || c, s.key_types[i]), ', ' order by i) as parameters,
@@ -4915,14 +5082,11 @@ with s as (
       from s, unnest(s.reads) as c
 ), f as (
     select ordinality as i, x ->> 'mapping' as mapping, x ->> 'mode' as mode, x ->> 'prepare' as prepare, x ->> 'reaches' as reaches,
-           x ->> 'whole_of' as whole_of,
+           (x ->> 'whole')::boolean as whole,
            (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
            (select string_agg('k' || array_position(s.keys, c), ', ' order by o)
-              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables,
-           (select string_agg(quote_ident(c), ', ' order by o) from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as key,
-           (select string_agg(format('t.%1$I = k.%1$I', c), ' and ' order by o)
-              from jsonb_array_elements_text(x -> 'key') with ordinality as a (c, o)) as t_is_k
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
 ), u as (
     -- subjects: what a write here is about, in the names legacy gives it
@@ -4946,13 +5110,11 @@ with s as (
                              i, 'remove_' || mapping, arguments),
                       E'\n' order by i desc) filter (where mode = 'sync') as removals,
            string_agg(format(E'    expected_%s bigint;\n', i), '' order by i) filter (where mode = 'sync') as declared,
-           -- Nested, for the condition of one `if` is set up as a whole before any of it is asked.
+           -- A row that is inserted must not take over, unseen, another one that the other side has under the same key.
            coalesce(string_agg(format($sql$
             if op = 'INSERT' then
-                if exists (select from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s) then
-                    raise exception 'The other side has a row under the same key.' using errcode = 'SH012';
-                end if;
-            end if;$sql$, whole_of, arguments, key, t_is_k), '' order by i) filter (where whole_of is not null), '') as meets_another,
+                said := set_config('crmshift.inserting', %1$L, true);
+            end if;$sql$, mapping), '' order by i) filter (where whole), '') as before_insert,
            coalesce(string_agg(format($sql$
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;
             if found then
@@ -4977,6 +5139,11 @@ with s as (
         insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, %1$L, 'nested' from %2$s(%3$s) as r;$sql$,
                       s.side, reaches, variables), '' order by i) filter (where reaches is not null), '') as notes_further
       from f, s
+), p as (
+    -- A statement fires the triggers of the table it names: those of a partition, where it names one. Nothing fires twice.
+    select 0 as i, s.source as name from s
+    union all
+    select o::integer, x from s, jsonb_array_elements_text(s.partitions) with ordinality as a (x, o)
 )
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
@@ -4994,6 +5161,9 @@ begin
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
+            if op = 'INSERT' then
+                said := set_config('crmshift.inserting', '', true);
+            end if;
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
@@ -5035,7 +5205,7 @@ begin
     return cardinality($1);
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
-       k.first_half, k.second_half, about.outstanding, calls.meets_another, s.other_side, calls.notes_reached, s.side, s.writes,
+       k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
        calls.queues_reached)
   from s, k, calls, about
 union all
@@ -5121,30 +5291,17 @@ $trigger$$sql$, 'tg_' || s.name, s.schema, s.lock_timeout, s.source, k.declared,
        k.both, r.n_reads, r.w_reads, k.new_keys, k.old_keys, k.taken)
   from s, k, r, calls, about
 union all
-select 3, format('trigger crmshift_sync_insert on %s', s.source), format($sql$create trigger crmshift_sync_insert
-after insert on %1$s referencing new table as changed
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 4, format('trigger crmshift_sync_update on %s', s.source), format($sql$create trigger crmshift_sync_update
-after update on %1$s referencing old table as was new table as changed
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 5, format('trigger crmshift_sync_delete on %s', s.source), format($sql$create trigger crmshift_sync_delete
-after delete on %1$s referencing old table as was
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
-union all
-select 6, format('trigger crmshift_sync_truncate on %s', s.source), format($sql$create trigger crmshift_sync_truncate
-after truncate on %1$s
-for each statement execute function crmshift.%2$I()$sql$, s.source, 'tg_' || s.name)
-  from s
+select 4 * p.i + e.i, format('trigger crmshift_sync_%s on %s', e.event, p.name), format($sql$create trigger crmshift_sync_%1$s
+after %1$s on %2$s%3$s
+for each statement execute function crmshift.%4$I()$sql$, e.event, p.name, e.transition_tables, 'tg_' || s.name)
+  from s, p,
+       (values (3, 'insert', ' referencing new table as changed'), (4, 'update', ' referencing old table as was new table as changed'),
+               (5, 'delete', ' referencing old table as was'), (6, 'truncate', '')) as e (i, event, transition_tables)
 $_$;
 
 -- Name: FUNCTION trigger_statements(source jsonb); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.trigger_statements(source jsonb) IS 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers.';
+COMMENT ON FUNCTION crmshift.trigger_statements(source jsonb) IS 'How writes on a table reach the writers, derived from its description: sync_from_<table>, tg_<table> and the four triggers, on the table and on the partitions that the description lists.';
 
 -- Name: try_deferred(regclass[]); Type: FUNCTION
 

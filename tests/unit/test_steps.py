@@ -43,6 +43,9 @@ LOCKS = {
     },
     "alter table public.customers validate constraint c;": {"public.customers": "SHARE UPDATE EXCLUSIVE"},
     "alter table public.customers drop constraint c;": {"public.customers": "ACCESS EXCLUSIVE"},
+    "alter table public.contacts enable always trigger crmshift_sync_insert": {
+        "public.contacts": "SHARE ROW EXCLUSIVE"
+    },
     "alter table public.contacts enable row level security;": {"public.contacts": "ACCESS EXCLUSIVE"},
     "create table public.new (id int);\nalter table public.new enable row level security;": {},
     "drop function crmshift.tg_contacts": {},

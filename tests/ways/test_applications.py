@@ -423,7 +423,6 @@ def test_a_search_path_of_several_or_quoted_names_changes_nothing(db: Db, path: 
 
 
 @BOTH
-@pytest.mark.xfail(strict=True, reason="b4: the writers update by INSERT … ON CONFLICT")
 def test_a_synced_update_fires_no_trigger_for_inserts_and_draws_no_number(db: Db, side: str) -> None:
     """An application's BEFORE INSERT trigger may count, number or refuse what is new; a row that only changes is not."""
     table, key = TABLE[side]
