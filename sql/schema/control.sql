@@ -56,7 +56,8 @@ select distinct l.virtualtransaction, l.pid, a.application_name, a.xact_start
   left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
  where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted and l.pid is distinct from pg_catalog.pg_backend_pid()
    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
-   and l.relation in (select pg_catalog.to_regclass(f.source) from crmshift.feed as f)
+   and l.relation in (select coalesce(p.relid, pg_catalog.to_regclass(f.source)) from crmshift.feed as f
+                        left join lateral pg_catalog.pg_partition_tree(pg_catalog.to_regclass(f.source)) as p on true)
 $$;
 comment on function crmshift.writers_in_flight() is 'Transactions that have written a mapped table and are still open.';
 

@@ -154,17 +154,21 @@ begin
             using errcode = 'SH001', hint = 'select distinct source from crmshift.feed lists the mapped tables.';
     end if;
     for one in
-        select d.statement
+        select d.statement, l.name, l.trigger, w.tgenabled
           from crmshift.trigger_statements(crmshift.describe_source(of_table) || jsonb_build_object(
                    'partitions', (select coalesce(jsonb_agg(p.name), '[]') from crmshift.partitions_of(of_table) as p))) as d
-         where d.object in (select format('trigger %s on %s', n.trigger, p.name)
-                              from crmshift.partitions_of(of_table) as p
-                             cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (trigger)
-                             where to_regclass(p.name) in (select b.relid from pg_catalog.pg_partition_tree(partition) as b)
-                               and not exists (select from pg_catalog.pg_trigger as t where t.tgrelid = to_regclass(p.name) and t.tgname = n.trigger))
+          join (select p.name, n.trigger, format('trigger %s on %s', n.trigger, p.name) as object
+                  from crmshift.partitions_of(of_table) as p
+                 cross join (values ('crmshift_sync_insert'), ('crmshift_sync_update'), ('crmshift_sync_delete'), ('crmshift_sync_truncate')) as n (trigger)
+                 where to_regclass(p.name) in (select b.relid from pg_catalog.pg_partition_tree(partition) as b)
+                   and not exists (select from pg_catalog.pg_trigger as t where t.tgrelid = to_regclass(p.name) and t.tgname = n.trigger)) as l using (object)
+          left join pg_catalog.pg_trigger as w on w.tgrelid = root and w.tgname = l.trigger
          order by d.ordinal
     loop
         execute one.statement;
+        if one.tgenabled = 'A' then  -- as the table's: fires: always
+            execute format('alter table %s enable always trigger %I', one.name, one.trigger);
+        end if;
         created := created + 1;
     end loop;
     -- Those of the table fire for sessions that play a replica, where the plan says so.
@@ -5422,7 +5426,8 @@ select distinct l.virtualtransaction, l.pid, a.application_name, a.xact_start
   left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
  where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted and l.pid is distinct from pg_catalog.pg_backend_pid()
    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
-   and l.relation in (select pg_catalog.to_regclass(f.source) from crmshift.feed as f)
+   and l.relation in (select coalesce(p.relid, pg_catalog.to_regclass(f.source)) from crmshift.feed as f
+                        left join lateral pg_catalog.pg_partition_tree(pg_catalog.to_regclass(f.source)) as p on true)
 $$;
 
 -- Name: FUNCTION writers_in_flight(); Type: COMMENT

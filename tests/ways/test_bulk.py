@@ -76,6 +76,7 @@ def test_a_statement_of_many_rows_is_followed_within_one_subtransaction(db: Db, 
 
 
 @pytest.mark.slow
+@pytest.mark.default_pg
 def test_many_rows_after_few_are_not_written_by_the_plan_for_few(db: Db) -> None:
     """The session has planned while the tables were all but empty, and their statistics say so still."""
     conn = db("parallel")

@@ -303,6 +303,22 @@ def test_partitions_made_since_are_attached_with_one_call_and_all_triggers_go_wi
         assert value(conn, "select count(*) from pg_trigger where tgname like 'crmshift%'") == 0
 
 
+@pytest.mark.parametrize("fires", ["O", "A"])
+def test_the_triggers_of_a_partition_attached_later_fire_when_those_of_the_table_do(
+    hashed: psycopg.Connection, fires: str
+) -> None:
+    with hashed.transaction(force_rollback=True):
+        for event in ("insert", "update", "delete", "truncate"):
+            hashed.execute(f"drop trigger crmshift_sync_{event} on contacts_0")
+            if fires == "A":
+                hashed.execute(f"alter table contacts enable always trigger crmshift_sync_{event}")
+        hashed.execute("select crmshift.attach_partition('contacts_0')")
+        assert rows(
+            hashed,
+            "select tgenabled::text, count(*) from pg_trigger where tgrelid = 'contacts_0'::regclass and tgname like 'crmshift%' group by 1",
+        ) == [(fires, 4)]
+
+
 def test_only_a_partition_of_a_mapped_table_can_be_attached(hashed: psycopg.Connection) -> None:
     for table in ("workspaces", "crmshift.mapping"):
         with pytest.raises(psycopg.Error) as refused:

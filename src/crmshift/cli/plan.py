@@ -231,7 +231,7 @@ def _undo(step: Step) -> str:
         return "drop table"
     if step.planned.verb is Verb.BACKFILL:
         return "its checkpoint"
-    does = "sql/rollback/, same name" if step.planned.verb is Verb.RUN else "drop"
+    if step.planned.verb is Verb.RUN:
+        return "\n".join(["sql/rollback/, same name", *([_lock_lines(step.undo_locks)] if step.undo_locks else [])])
     modes = ", ".join(dict.fromkeys(lock.mode for lock in step.undo_locks))
-    tables = ", ".join(lock.table.removeprefix("public.") for lock in step.undo_locks)
-    return does + (f" ({modes}{f' on {tables}' if step.planned.verb is Verb.RUN else ''})" if modes else "")
+    return f"drop{f' ({modes})' if modes else ''}"
