@@ -183,7 +183,11 @@ $writer$$sql$,
        case when m.lock_target then format($lock$
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
-           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else format($lock$
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;
+    end if;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
        m.target, m.key[1], c.t_compared, c.e_compared, c.or_disagrees, k.t_is_e, coalesce(m.and_only, ''), k.e_is_only,
        c.columns, c.one_columns, k.columns, coalesce(m.where_conflict, ''), c.assignments,
        -- Nothing is taken over that the mapping does not speak of.

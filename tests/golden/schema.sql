@@ -1975,7 +1975,11 @@ $writer$$sql$,
        case when m.lock_target then format($lock$
     -- Several tables feed this one: take its rows first, so that the next statement sees what others committed.
     perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;$lock$,
-           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else '' end,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) else format($lock$
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from %1$s as t join unnest(%2$s) as k (%3$s) on %4$s order by %5$s for no key update of t;
+    end if;$lock$,
+           m.target, k.arguments, k.columns, k.t_is_k, k.t_columns) end,
        m.target, m.key[1], c.t_compared, c.e_compared, c.or_disagrees, k.t_is_e, coalesce(m.and_only, ''), k.e_is_only,
        c.columns, c.one_columns, k.columns, coalesce(m.where_conflict, ''), c.assignments,
        -- Nothing is taken over that the mapping does not speak of.
@@ -3151,6 +3155,9 @@ declare
     another boolean;
     said text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from public.appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
+    end if;
     said := set_config('crmshift.writing', 'public.appointments', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
         select e.*, t.id is null as "lacks it", (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as "differs in it" into one
@@ -3228,6 +3235,9 @@ declare
     another boolean;
     said text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from public.contact_custom_fields as t join unnest($1, $2) as k (contact_id, field_id) on t.contact_id = k.contact_id and t.field_id = k.field_id order by t.contact_id, t.field_id for no key update of t;
+    end if;
     said := set_config('crmshift.writing', 'public.contact_custom_fields', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
         select e.*, t.contact_id is null as "lacks it", (t.value, t.created_at) is distinct from (e.value, e.created_at) as "differs in it" into one
@@ -3383,6 +3393,9 @@ declare
     another boolean;
     said text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from public.customer_custom_fields as t join unnest($1, $2) as k (customer_id, field_id) on t.customer_id = k.customer_id and t.field_id = k.field_id order by t.customer_id, t.field_id for no key update of t;
+    end if;
     said := set_config('crmshift.writing', 'public.customer_custom_fields', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
         select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at) as "differs in it" into one
@@ -3460,6 +3473,9 @@ declare
     another boolean;
     said text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from public.customers as t join unnest($1) as k (cst_id) on t.cst_id = k.cst_id order by t.cst_id for no key update of t;
+    end if;
     said := set_config('crmshift.writing', 'public.customers', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
         select e.*, t.cst_id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees as "differs in it" into one
@@ -4049,6 +4065,9 @@ declare
     another boolean;
     said text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from public.lead_appointments as t join unnest($1) as k (id) on t.id = k.id order by t.id for no key update of t;
+    end if;
     said := set_config('crmshift.writing', 'public.lead_appointments', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
         select e.*, t.id is null as "lacks it", (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as "differs in it" into one
@@ -4130,6 +4149,9 @@ declare
     another boolean;
     said text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform from public.leads as t join unnest($1) as k (customer_id) on t.customer_id = k.customer_id order by t.customer_id for no key update of t;
+    end if;
     said := set_config('crmshift.writing', 'public.leads', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
         select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees as "differs in it" into one
