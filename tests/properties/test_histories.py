@@ -21,7 +21,7 @@ from tests.support.databases import Databases
 from tests.support.servers import Server
 from tests.support.templates import ADA, BEN, WORKSPACE
 
-NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "600"))
+NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "400"))
 """For the default version of PostgreSQL; half as many for each of the others."""
 PLAYED = settings(
     max_examples=NUMBER,
