@@ -28,6 +28,8 @@ PLAYED = settings(
     stateful_step_count=20,
     deadline=None,
     report_multiple_bugs=not os.environ.get("ONE"),
+    derandomize="CRMSHIFT_HISTORIES"
+    not in os.environ,  # a pipeline plays the same ones every time, make histories new ones
     print_blob=True,  # what reproduces a failure that was found elsewhere
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),  # they time what a server does
