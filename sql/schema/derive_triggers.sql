@@ -60,7 +60,9 @@ with s as (
 ), about as (
     select string_agg(format('(%L, jsonb_build_object(%s))', subject, of_variables), ', ' order by i) filter (where mode = 'sync') as noted,
            string_agg(format('(%L, jsonb_build_object(%s), %L)', subject, of_arguments, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
-           string_agg(format('q.subject = %L and q.key = jsonb_build_object(%s)', subject, of_arguments), ' or ' order by i) filter (where mode = 'sync') as outstanding
+           -- of a parent only its delete: its child must not bring it back
+           string_agg(format('q.subject = %L and q.key = jsonb_build_object(%s)%s', subject, of_arguments,
+                             case mode when 'fill' then ' and q.op = ''delete''' else '' end), ' or ' order by i) as outstanding
       from u
 ), calls as (
     select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
@@ -129,7 +131,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (%10$s)
                             where q.side = %12$L and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;

@@ -107,6 +107,14 @@ begin
                            (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)),
                            (select string_agg(format('(k ->> %L)::%s', c, t), ', ' order by i) from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
                into parent_keys using keys;
+            -- A parent whose delete waits in the queue is not brought back by its children.
+            select jsonb_agg(k.key) into parent_keys
+              from jsonb_array_elements(parent_keys) as k (key)
+             where not exists (select from crmshift.mapping_subject as s
+                                 join crmshift.sync_queue as q on q.subject = s.subject
+                                  and q.key = crmshift.rename_keys(jsonb_build_array(k.key), s.columns, s.key) -> 0
+                                where s.mapping = p.mapping and q.op = 'delete'
+                                  and q.side = case f.direction when 'to_target' then 'target' else 'legacy' end);
             if parent_keys is not null then
                 perform crmshift.call_writer('fill', p.mapping, parent_keys);
             end if;

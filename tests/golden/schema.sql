@@ -1207,6 +1207,14 @@ begin
                            (select string_agg(format('s.%I', c), ', ' order by i) from unnest(f.columns) with ordinality as u (c, i)),
                            (select string_agg(format('(k ->> %L)::%s', c, t), ', ' order by i) from unnest(f.key, f.key_types) with ordinality as u (c, t, i)))
                into parent_keys using keys;
+            -- A parent whose delete waits in the queue is not brought back by its children.
+            select jsonb_agg(k.key) into parent_keys
+              from jsonb_array_elements(parent_keys) as k (key)
+             where not exists (select from crmshift.mapping_subject as s
+                                 join crmshift.sync_queue as q on q.subject = s.subject
+                                  and q.key = crmshift.rename_keys(jsonb_build_array(k.key), s.columns, s.key) -> 0
+                                where s.mapping = p.mapping and q.op = 'delete'
+                                  and q.side = case f.direction when 'to_target' then 'target' else 'legacy' end);
             if parent_keys is not null then
                 perform crmshift.call_writer('fill', p.mapping, parent_keys);
             end if;
@@ -3572,7 +3580,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i]) or q.subject = 'contacts' and q.key = jsonb_build_object('id', ($2)[i]) and q.op = 'delete')
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
@@ -3643,7 +3651,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]) or q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]) and q.op = 'delete')
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
@@ -3717,7 +3725,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
@@ -3787,7 +3795,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i])
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]) or q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]) and q.op = 'delete')
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
@@ -3856,7 +3864,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
@@ -3926,7 +3934,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i])
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
@@ -3993,7 +4001,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i])
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
@@ -5134,7 +5142,9 @@ with s as (
 ), about as (
     select string_agg(format('(%L, jsonb_build_object(%s))', subject, of_variables), ', ' order by i) filter (where mode = 'sync') as noted,
            string_agg(format('(%L, jsonb_build_object(%s), %L)', subject, of_arguments, case mode when 'fill' then 'parent' end), ', ' order by i) as queued,
-           string_agg(format('q.subject = %L and q.key = jsonb_build_object(%s)', subject, of_arguments), ' or ' order by i) filter (where mode = 'sync') as outstanding
+           -- of a parent only its delete: its child must not bring it back
+           string_agg(format('q.subject = %L and q.key = jsonb_build_object(%s)%s', subject, of_arguments,
+                             case mode when 'fill' then ' and q.op = ''delete''' else '' end), ' or ' order by i) as outstanding
       from u
 ), calls as (
     select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
@@ -5203,7 +5213,7 @@ begin
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             if exists (select from crmshift.sync_queue) then
-                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on %10$s
+                if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (%10$s)
                             where q.side = %12$L and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
                 end if;
