@@ -21,7 +21,7 @@ from tests.support.databases import Databases
 from tests.support.servers import Server
 from tests.support.templates import ADA, BEN, WORKSPACE
 
-NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "400"))
+NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "100"))
 """For the default version of PostgreSQL; half as many for each of the others."""
 PLAYED = settings(
     max_examples=NUMBER,
@@ -63,7 +63,7 @@ def test_what_was_committed_survives_a_crash_in_agreement(make_server: Callable[
     databases.close()
     with Stage(dsn) as stage:
         crashing = type("Crashing", (Crashing,), {"stage": stage, "server": server})
-        run_state_machine_as_test(crashing, settings=settings(PLAYED, max_examples=max(NUMBER // 120, 1)))
+        run_state_machine_as_test(crashing, settings=settings(PLAYED, max_examples=max(NUMBER // 20, 1)))
 
 
 def test_a_broken_promise_prints_a_script_that_breaks_it_again(stage: Stage, make_database: Make) -> None:
