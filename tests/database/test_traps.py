@@ -16,10 +16,6 @@ from tests.support.templates import ADA, BEN, CLEO, WORKSPACE, apply_to, roll_ba
 Db = Callable[[str], psycopg.Connection]
 
 
-def bug(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 def value(conn: psycopg.Connection, query: str, *parameters: object) -> Any:
     row = conn.execute(query, parameters or None).fetchone()
     return row and row[0]
