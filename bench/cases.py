@@ -120,7 +120,7 @@ def _backfill(dsn: str) -> dict[str, float]:
                 "truncate customers, leads, customer_custom_fields, lead_custom_fields, lead_appointments, appointment_custom_fields"
             )
             conn.execute("reset session_replication_role")
-            conn.execute("delete from crmshift.backfill")
+            conn.execute("delete from crmshift.backfill_walk")
             conn.execute("checkpoint")
 
         empty()

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 from crmshift.errors import ConnectionFailed, CrmshiftError, LockNotObtained, Refused, from_sqlstate
@@ -66,6 +66,15 @@ def connect(dsn: str, command: str, *, read_only: bool = False) -> Connection:
     return conn
 
 
+def sibling(conn: Connection, name: str) -> Connection:
+    """Another connection to where this one leads, as `<its application>/<name>`."""
+    from psycopg.conninfo import make_conninfo
+
+    given = conn.info.get_parameters()
+    command = given.pop("application_name", "crmshift/").removeprefix("crmshift/")
+    return connect(make_conninfo("", **given, password=conn.info.password or None), f"{command}/{name}")
+
+
 def _why_not_connected(message: str) -> str:
     """The telling part of libpq's message: where it tried and what came of it, without what it quotes of the settings."""
     lines = [line.strip().removeprefix("connection failed: ") for line in message.splitlines()]
@@ -121,13 +130,19 @@ def transaction(conn: Connection, *, lock_timeout: str | None = None) -> Iterato
         yield
 
 
-def with_lock_retry(work: Callable[[], T], *, on_wait: Callable[[CrmshiftError, float], None] | None = None) -> T:
+def with_lock_retry(
+    work: Callable[[], T],
+    *,
+    on_wait: Callable[[CrmshiftError, float], None] | None = None,
+    attempts: int = LOCK_ATTEMPTS,
+    sleep: Callable[[float], object] = time.sleep,
+) -> T:
     """Run `work`, again after a pause where it met a lock timeout or deadlock; raises `LockNotObtained` in the end."""
-    for attempt in range(1, LOCK_ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         try:
             return work()
         except LockNotObtained as error:
-            if attempt == LOCK_ATTEMPTS:
+            if attempt == attempts:
                 raise LockNotObtained(
                     f"{error.message.rstrip('.')}, {attempt} times.",
                     hint="Somebody holds the table in a long transaction; see pg_stat_activity, and run the same command again.",
@@ -136,7 +151,7 @@ def with_lock_retry(work: Callable[[], T], *, on_wait: Callable[[CrmshiftError, 
             pause = min(0.1 * 2**attempt, 5.0) * random.uniform(0.5, 1.0)
             if on_wait:
                 on_wait(error, pause)
-            time.sleep(pause)
+            sleep(pause)
     raise AssertionError("unreachable")
 
 
@@ -146,6 +161,8 @@ def single_driver(conn: Connection, *, wait: float = 2.0) -> Iterator[None]:
 
     Waits `wait` seconds, for a killed run may need one to be noticed; then raises `LockNotObtained` naming the holder.
     """
+    import psycopg
+
     deadline = time.monotonic() + wait
     while not fetch_value(conn, "select pg_try_advisory_lock(%s, %s)", [*DRIVER_LOCK]):
         if time.monotonic() > deadline:
@@ -158,7 +175,7 @@ def single_driver(conn: Connection, *, wait: float = 2.0) -> Iterator[None]:
     try:
         yield
     finally:
-        if not conn.closed:
+        with suppress(psycopg.OperationalError):  # where the connection is lost, so is the lock
             conn.execute("select pg_advisory_unlock(%s, %s)", [*DRIVER_LOCK])
 
 

@@ -139,6 +139,15 @@ def backfilled(source: str, all_mappings: Iterable[MappingFile]) -> bool:
     )
 
 
+def first_position(source: str, all_mappings: Iterable[MappingFile]) -> int:
+    """Where what a backfill from this table fills begins in the order of mappings."""
+    return min(
+        m.position
+        for m in all_mappings
+        if m.direction == "to_target" and any(f.source == source and f.mode == "sync" for f in m.feeds)
+    )
+
+
 def describe_mapping(mapping: MappingFile, all_mappings: Sequence[MappingFile]) -> dict[str, Any]:
     """Description for `crmshift.mapping_statements`."""
     return {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from crmshift import backfill, db, ledger
+from crmshift import backfill, db, governor, ledger
 from crmshift.db import Connection
 from crmshift.plan import BEFORE_EVERYTHING, Plan
-from crmshift.progress import BackfillState
+from crmshift.progress import BackfillState, Hold
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class PhaseState:
 class Overview:
     """phase: the last one that is reached, or `legacy`. queue: outstanding rows by reason. paused: entities whose sync is.
 
-    driver: who is at work.
+    holds: what keeps the backfill from going on. driver: who is at work.
     """
 
     phase: str
     phases: tuple[PhaseState, ...]
     installed: bool
     backfills: tuple[BackfillState, ...]
+    holds: tuple[Hold, ...]
     queue: dict[str, int]
     paused: tuple[str, ...]
     open_conflicts: int
@@ -76,7 +77,8 @@ def read(conn: Connection, plan: Plan) -> Overview:
         phase=reached,
         phases=tuple(phases),
         installed=installed,
-        backfills=tuple(backfill.states(conn)),
+        backfills=(backfills := tuple(backfill.states(conn))),
+        holds=governor.holds(conn) if any(not b.finished for b in backfills) else (),
         queue=queue,
         paused=paused,
         open_conflicts=open_conflicts,
@@ -110,6 +112,7 @@ def as_json(seen: Overview) -> dict[str, Any]:
         "backfills": [
             {
                 "source": b.source,
+                "workspace": b.workspace,
                 "rows_total": b.rows_total,
                 "rows_done": b.rows_done,
                 "written": b.written,
@@ -118,6 +121,7 @@ def as_json(seen: Overview) -> dict[str, Any]:
             }
             for b in seen.backfills
         ],
+        "backfill_held_by": [asdict(h) for h in seen.holds],
         "queue": seen.queue,
         "paused": list(seen.paused),
         "open_conflicts": seen.open_conflicts,

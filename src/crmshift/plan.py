@@ -18,7 +18,6 @@ BEFORE_EVERYTHING = "legacy"
 """Name of the state before the first phase, for `rollback --to`."""
 
 DEFAULT_LOCK_TIMEOUT = "2s"
-DEFAULT_BATCH_SIZE = 1000
 FIRES = ("origin", "always")
 """When the triggers of an attached table fire: in ordinary sessions, or also under session_replication_role = replica."""
 
@@ -39,7 +38,7 @@ class PlannedStep:
 
     name: unique in the plan, `<verb>/<subject>` (for `run`, the file's own name).
     lock_timeout: longest wait for one lock, as PostgreSQL writes intervals.
-    batch: rows in a batch of a backfill.
+    batch: most rows in a batch of a backfill; None: as many as crmshift.backfill_control allows.
     fires: when the triggers of an `attach` fire, one of `FIRES`.
     """
 
@@ -48,7 +47,7 @@ class PlannedStep:
     verb: Verb
     subject: str
     lock_timeout: str = DEFAULT_LOCK_TIMEOUT
-    batch: int = DEFAULT_BATCH_SIZE
+    batch: int | None = None
     fires: str = FIRES[0]
 
 
@@ -197,8 +196,8 @@ def _step(node: Any, phase: str, where: str) -> PlannedStep:
             hint=f"Verbs: {', '.join(sorted(verbs))}.",
         )
     verb, subject = named[0], str(fields[named[0].value])
-    batch = fields.get("batch", DEFAULT_BATCH_SIZE)
-    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+    batch = fields.get("batch")
+    if "batch" in fields and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
         raise UsageError(f"{where}, step {subject}: batch must be a whole number above zero, not {batch!r}.")
     fires = fields.get("fires", FIRES[0])
     if fires not in FIRES:

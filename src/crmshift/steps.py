@@ -5,6 +5,7 @@ A `Step` is what `plan` shows, `apply` executes and the ledger stores: one objec
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ from crmshift.errors import UsageError
 from crmshift.mapping import MappingFile
 from crmshift.plan import Plan, PlannedStep, Verb
 from crmshift.project import Project, checksum
+
+MOST_ROWS = 10_000
+"""In a batch of a backfill, as crmshift.backfill_control has it where nobody changed it: to be shown."""
 
 TRIGGERS = ("crmshift_sync_insert", "crmshift_sync_update", "crmshift_sync_delete", "crmshift_sync_truncate")
 
@@ -110,11 +114,23 @@ class Compiled:
 def compile_plan(plan: Plan, project: Project, conn: Connection) -> Compiled:
     """Make out every step. Reads files, and runs the derivation as a query; changes nothing, needs nothing installed.
 
-    Raises `UsageError` for a file that is missing or cannot be understood.
+    Raises `UsageError` for a file that is missing or cannot be understood, and for backfills in an order that cannot work.
     """
     files = mappings.parse_all(project.sql(f"mapping/{name}") for name in plan.mappings)
+    _refuse_children_first(plan, files)
     derive = _Derivation(project, conn)
     return Compiled(plan, tuple(_compile(step, project, files, derive) for step in plan.steps), files)
+
+
+def _refuse_children_first(plan: Plan, files: Sequence[MappingFile]) -> None:
+    """A row is made before those that refer to it: backfills come in the order of the mappings they fill."""
+    walks = [s.subject for s in plan.steps if s.verb is Verb.BACKFILL and mappings.backfilled(s.subject, files)]
+    for before, after in itertools.pairwise(walks):
+        if mappings.first_position(before, files) > mappings.first_position(after, files):
+            raise UsageError(
+                f"The backfill from {before} comes before that from {after}, whose rows it builds on.",
+                hint="Put the backfills into the order of the mappings' positions, parents first.",
+            )
 
 
 class _Derivation:
@@ -162,13 +178,17 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
                 hint="A backfill names a table that feeds one with mode 'sync', in sql/mapping/.",
             )
         start = sql.SQL("select * from crmshift.backfill_start({})").format(subject).as_string()
-        batch = sql.SQL("select * from crmshift.backfill_batch({}, {})").format(subject, planned.batch).as_string()
-        forget = sql.SQL("delete from crmshift.backfill where source = {}").format(subject).as_string()
+        batch = (
+            sql.SQL("select * from crmshift.backfill_batch({}, {})")
+            .format(subject, planned.batch or MOST_ROWS)
+            .as_string()
+        )
+        forget = sql.SQL("delete from crmshift.backfill_walk where source = {}").format(subject).as_string()
         return Step(
             planned,
             (
                 Statement(f"backfill from {subject}", start),
-                Statement(f"backfill from {subject}, once for each batch", batch),
+                Statement(f"backfill from {subject}, once for each batch, with as many rows as are quick", batch),
             ),
             (Statement(f"backfill from {subject}", forget),),
         )

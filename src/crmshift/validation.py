@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from crmshift import db, sync
+from crmshift import backfill, db, sync
+from crmshift.batch import MOST_FOR_REPAIR, BatchSize
 from crmshift.db import Connection
-from crmshift.errors import Refused, UsageError
+from crmshift.errors import CrmshiftError, LockNotObtained, Refused, UsageError
 
 SAMPLE = 20
 """Findings of a check that are listed; all are counted."""
 
-REPAIR_BATCH = 500
+REPAIR_ATTEMPTS = 4
+"""Tries of a batch that meets locks, with half the keys each time, before those that stay locked are queued for a drain."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,50 @@ def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: li
             {"mapping": mapping, "workspace": workspace, "kinds": kinds},
         )
     ]
-    failed = 0
-    for start in range(0, len(keys), REPAIR_BATCH):
-        batch = keys[start : start + REPAIR_BATCH]
-        with db.transaction(conn, lock_timeout=sync.LOCK_TIMEOUT):
-            failed += db.fetch_value(conn, "select crmshift.sync_or_queue(%s, %s)", [mapping, Jsonb(batch)])
-        handed[mapping] += len(batch)
+    size, done, failed = BatchSize(), 0, 0
+    target = db.fetch_value(conn, "select batch_seconds from crmshift.backfill_control")
+    while done < len(keys):
+        taken = _Repairing(conn, mapping, keys[done:], size.within(MOST_FOR_REPAIR))
+        started = time.monotonic()
+        failed += taken.batch()
+        done, size = done + taken.taken, taken.size
+        if taken.tries == 1:
+            size = size.after(taken.taken, time.monotonic() - started, target)
+    handed[mapping] += len(keys)
     return failed
+
+
+class _Repairing:
+    """One batch of drifted keys: what a batch of the backfill is for new ones."""
+
+    def __init__(self, conn: Connection, mapping: str, keys: list[Any], size: BatchSize) -> None:
+        self.size = size
+        self.taken = 0
+        self.tries = 0
+        self._conn = conn
+        self._mapping = mapping
+        self._keys = keys
+
+    def batch(self) -> int:
+        """Hand over as many keys as are taken; returns how many had to be queued."""
+        try:
+            return db.with_lock_retry(self._try, on_wait=self._smaller, attempts=REPAIR_ATTEMPTS)
+        except LockNotObtained:
+            return self._hand_over("select crmshift.sync_or_queue(%s, %s)")
+
+    def _smaller(self, error: CrmshiftError, pause: float) -> None:
+        self.size = self.size.after_trouble()
+
+    def _try(self) -> int:
+        self.tries += 1
+        return self._hand_over("select crmshift.repair_batch(%s, %s)")
+
+    def _hand_over(self, statement: LiteralString) -> int:
+        batch = self._keys[: self.size.rows]
+        with db.transaction(self._conn, lock_timeout=backfill.LOCK_TIMEOUT):
+            queued: int = db.fetch_value(self._conn, statement, [self._mapping, Jsonb(batch)])
+        self.taken = len(batch)
+        return queued
 
 
 def _check(conn: Connection, name: str, title: str, workspace: UUID | None) -> Check:

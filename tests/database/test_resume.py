@@ -106,10 +106,13 @@ def test_a_backfill_killed_five_times_is_finished_by_the_next_run(make_database:
 
 
 def assert_only_what_is_done_is_there(conn: psycopg.Connection) -> None:
-    """A batch and its checkpoint are one: customers are exactly the contacts up to the checkpoint."""
+    """A batch and its checkpoint are one: customers are exactly the contacts up to the checkpoints of the ranges."""
     row = conn.execute(
         """
-        select (select count(*) from customers), b.rows_done, (select count(*) from contacts where id <= b.last_key[1]::uuid)
+        select (select count(*) from customers), b.rows_done,
+               (select count(*) from contacts as c
+                 where exists (select from crmshift.backfill_range as r join crmshift.backfill_walk as w on w.id = r.walk
+                                where w.source = b.source and c.id > coalesce(r.low_key[1]::uuid, '00000000-0000-0000-0000-000000000000') and c.id <= r.last_key[1]::uuid))
           from crmshift.backfill as b where source = 'public.contacts'
         """
     ).fetchone()

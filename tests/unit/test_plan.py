@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from crmshift.errors import UsageError
-from crmshift.plan import DEFAULT_BATCH_SIZE, DEFAULT_LOCK_TIMEOUT, Plan, Verb, load
+from crmshift.plan import DEFAULT_LOCK_TIMEOUT, Plan, Verb, load
 from crmshift.project import packaged_root
 
 GOOD = """
@@ -60,7 +60,7 @@ def test_a_plan_is_phases_of_steps_in_order(tmp_path: Path) -> None:
         ("second", "validate/all", Verb.VALIDATE, "all"),
     ]
     assert [s.lock_timeout for s in p.steps] == [DEFAULT_LOCK_TIMEOUT, "500ms"] + [DEFAULT_LOCK_TIMEOUT] * 3
-    assert [s.batch for s in p.steps] == [DEFAULT_BATCH_SIZE] * 3 + [50, DEFAULT_BATCH_SIZE]
+    assert [s.batch for s in p.steps] == [None, None, None, 50, None]
     assert p.mappings == ("customers", "contacts")
     assert p.left_behind == {"public.contacts": frozenset({"score", "notes"})}
     assert (p.phase("first").incomplete, p.phase("second").incomplete) == (None, "Half of it.")

@@ -1,5 +1,13 @@
 -- Undoes schema/backfill.
-drop function crmshift.backfill_batch(text, integer);
-drop function crmshift.backfill_start(text);
+drop function crmshift.repair_batch(text, jsonb);
+drop function crmshift.backfill_batch(text, integer, uuid, integer, boolean);
+drop function crmshift.write_batch(text[], text[], text);
+drop function crmshift.keys_of(text, text[]);
+drop function crmshift.backfill_start(text, uuid);
+drop function crmshift.walk_condition(text, uuid, uuid[]);
+drop function crmshift.workspace_of(text);
+drop function crmshift.backfill_sources();
 drop function crmshift.backfill_mappings(text);
-drop table crmshift.backfill;
+drop view crmshift.backfill;
+drop table crmshift.backfill_range;
+drop table crmshift.backfill_walk;

@@ -214,7 +214,7 @@ def _does(step: Step, rows: dict[str, int | None]) -> str:
     if step.planned.verb is Verb.BACKFILL:
         known = rows[step.planned.subject]
         about = "rows not counted yet (analyze)" if known is None else f"about {count(known, 'row')}"
-        return f"{about}, {step.planned.batch:,} a batch"
+        return f"{about}, {step.planned.batch:,} a batch at most" if step.planned.batch else f"{about}, in batches"
     if step.planned.verb is Verb.VALIDATE:
         return "every check"
     if step.planned.verb is Verb.ATTACH:

@@ -18,8 +18,10 @@ def status(
     dsn: Dsn = None, name: PlanName = DEFAULT_PLAN, project: ProjectFolder = None, format: OutputFormat = Format.TEXT
 ) -> None:
     """Show the phase, the backfills, the sync queue, the last validation, and what to type next. Reads only."""
+    from rich.markup import escape
+
     from crmshift import overview
-    from crmshift.cli.output import console, print_json, print_next_steps, table
+    from crmshift.cli.output import console, held_by, print_json, print_next_steps, table, walk_name
     from crmshift.plan import load
     from crmshift.project import Project
 
@@ -48,7 +50,7 @@ def status(
         backfills = table("backfill from", ">rows", ">of", ">written", ">queued", "")
         for b in seen.backfills:
             backfills.add_row(
-                b.source,
+                walk_name(b),
                 f"{b.rows_done:,}",
                 f"{b.rows_total:,}",
                 f"{b.written:,}",
@@ -56,6 +58,8 @@ def status(
                 "[green]complete[/green]" if b.finished else "[yellow]to be continued[/yellow]",
             )
         out.print(backfills)
+    for hold in seen.holds:
+        out.print(f"Backfill:   [yellow]held[/yellow]: {escape(held_by(hold))}")
     if seen.installed:
         queued = ", ".join(f"{n:,} {reason}" for reason, n in seen.queue.items())
         if seen.paused:
