@@ -188,162 +188,343 @@ $$;
 
 COMMENT ON FUNCTION crmshift.attach_partition(partition regclass) IS 'Create the sync triggers that a partition made since lacks, or all partitions of the table that is named; returns how many. select crmshift.attach_partition(''public.contacts_2027'').';
 
--- Name: backfill; Type: TABLE
+-- Name: backfill_backends(); Type: FUNCTION
 
-CREATE TABLE crmshift.backfill (
-    source text NOT NULL,
-    upper_key text[],
-    last_key text[],
-    rows_total bigint NOT NULL,
-    rows_done bigint DEFAULT 0 NOT NULL,
-    written bigint DEFAULT 0 NOT NULL,
-    queued bigint DEFAULT 0 NOT NULL,
-    batches bigint DEFAULT 0 NOT NULL,
-    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    finished_at timestamp with time zone
-);
+CREATE FUNCTION crmshift.backfill_backends() RETURNS integer[]
+    LANGUAGE sql STABLE
+    AS $$
+select coalesce(array_agg(distinct l.pid), '{}') from pg_catalog.pg_locks as l
+ where l.locktype = 'relation' and l.granted and l.mode in ('RowShareLock', 'RowExclusiveLock')
+   and l.relation = 'crmshift.backfill_range'::regclass
+   and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
+$$;
 
--- Name: TABLE backfill; Type: COMMENT
+-- Name: FUNCTION backfill_backends(); Type: COMMENT
 
-COMMENT ON TABLE crmshift.backfill IS 'How far the backfill from each legacy table has come.';
+COMMENT ON FUNCTION crmshift.backfill_backends() IS 'Processes that are in the middle of a batch.';
 
--- Name: COLUMN backfill.source; Type: COMMENT
+-- Name: backfill_batch(text, integer, uuid, integer, boolean); Type: FUNCTION
 
-COMMENT ON COLUMN crmshift.backfill.source IS 'Table whose keys are walked.';
-
--- Name: COLUMN backfill.upper_key; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.upper_key IS 'Largest key at the start: rows born later arrive by the triggers. Null where the table was empty.';
-
--- Name: COLUMN backfill.last_key; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.last_key IS 'Last key that is done.';
-
--- Name: COLUMN backfill.rows_total; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.rows_total IS 'Rows of the source at the start.';
-
--- Name: COLUMN backfill.rows_done; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.rows_done IS 'Source rows walked so far.';
-
--- Name: COLUMN backfill.written; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.written IS 'Rows inserted on the target, in all its tables; the others were there already.';
-
--- Name: COLUMN backfill.queued; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.queued IS 'Keys that could not be written and stand in the sync queue.';
-
--- Name: COLUMN backfill.batches; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.batches IS 'Committed batches.';
-
--- Name: COLUMN backfill.updated_at; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.updated_at IS 'When the last batch committed.';
-
--- Name: COLUMN backfill.finished_at; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.backfill.finished_at IS 'When the bound was reached.';
-
--- Name: backfill_batch(text, integer); Type: FUNCTION
-
-CREATE FUNCTION crmshift.backfill_batch(of_source text, batch_size integer) RETURNS crmshift.backfill
+CREATE FUNCTION crmshift.backfill_batch(of_source text, batch_size integer, of_workspace uuid DEFAULT NULL::uuid, of_range integer DEFAULT NULL::integer, waiting boolean DEFAULT true, OUT source text, OUT workspace_id uuid, OUT range integer, OUT rows bigint, OUT rows_total bigint, OUT rows_done bigint, OUT written bigint, OUT queued bigint, OUT batches bigint, OUT ranges integer, OUT ranges_finished integer, OUT finished_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $_$
--- Walk the next rows. They are locked FOR KEY SHARE, which no ordinary update waits for, and what is already there is
--- left alone: a live write either came first, and wins, or finds the row and overwrites it. Lock trouble is raised,
--- to be tried again; any other trouble is narrowed down to the bad keys, which are queued.
+-- Walk the next rows of a range that nobody else is at: `of_range` where it is free, else one not begun, else any; where all are
+-- taken, wait for one, or without `waiting` return without a range. The rows are locked FOR KEY SHARE, which no ordinary update
+-- waits for, and what is already there is left alone: a live write either came first, and wins, or finds the row and overwrites it.
+#variable_conflict use_column
 declare
-    b crmshift.backfill;
-    m record;
+    w crmshift.backfill_walk;
+    r crmshift.backfill_range;
     columns text[];
     key_types text[];
     arrays text[];
     last text[];
     n bigint := 0;
-    one bigint;
     inserted bigint := 0;
     bad bigint := 0;
 begin
-    select * into b from crmshift.backfill where source = of_source for update;
+    select * into w from crmshift.backfill_walk as b where b.source = of_source and b.workspace_id is not distinct from of_workspace;
     if not found then
         raise exception 'The backfill from % has not begun.', of_source
             using errcode = 'SH001', hint = 'select crmshift.backfill_start(…) with the table''s schema: public.contacts.';
     end if;
-    if b.finished_at is not null then
-        return b;
+    select * into r from crmshift.backfill_range as p where p.walk = w.id and p.finished_at is null
+     order by p.number is distinct from of_range, p.last_key is not null, p.number limit 1 for update skip locked;
+    while r.number is null and waiting and exists (select from crmshift.backfill_range as p where p.walk = w.id and p.finished_at is null) loop
+        select * into r from crmshift.backfill_range as p where p.walk = w.id and p.finished_at is null order by p.number limit 1 for update;
+    end loop;
+
+    if r.number is not null then
+        select f.columns, f.key_types into columns, key_types from crmshift.backfill_mappings(of_source) as f limit 1;
+        execute (
+            select format($sql$
+                with picked as materialized (
+                    select %1$s from %2$s as s where %3$s (%1$s) <= (%4$s) and %8$s order by %1$s limit $3
+                ), batch as materialized (
+                    -- A row whose key changes while we wait for it is no row of this batch any more, and must not move the checkpoint.
+                    select %1$s from %2$s as s join picked as p on %5$s order by %1$s for key share of s
+                )
+                select (select array[%6$s] from batch), (select array[%7$s] from picked), (select count(*) from picked)$sql$,
+                       string_agg(format('s.%I', c), ', ' order by i),
+                       of_source::regclass,
+                       case when coalesce(r.last_key, r.low_key) is null then '' else
+                           format('(%s) > (%s) and', string_agg(format('s.%I', c), ', ' order by i), string_agg(format('$1[%s]::%s', i, t), ', ' order by i)) end,
+                       string_agg(format('$2[%s]::%s', i, t), ', ' order by i),
+                       string_agg(format('s.%1$I = p.%1$I', c), ' and ' order by i),
+                       string_agg(format('array_agg(%I order by %s)::text', c, o.by_key), ', ' order by i),
+                       string_agg(format('(array_agg(%I order by %s))[count(*)]::text', c, o.by_key), ', ' order by i),
+                       crmshift.walk_condition(of_source, of_workspace, w.except_workspaces))
+              from unnest(columns, key_types) with ordinality as u (c, t, i),
+                   (select string_agg(quote_ident(k), ', ' order by j) as by_key from unnest(columns) with ordinality as v (k, j)) as o
+        ) into arrays, last, n using coalesce(r.last_key, r.low_key), r.high_key, batch_size;
+        if arrays[1] is not null then
+            select b.written, b.queued into inserted, bad
+              from crmshift.write_batch(array(select m.name from crmshift.backfill_mappings(of_source) as m), arrays, 'fill') as b;
+        end if;
+        update crmshift.backfill_range as p
+           set last_key = coalesce(last, p.last_key), rows_done = p.rows_done + n, written = p.written + inserted,
+               queued = p.queued + bad, batches = p.batches + 1, updated_at = clock_timestamp(),
+               finished_at = case when n < batch_size or last = p.high_key then clock_timestamp() end
+         where p.walk = w.id and p.number = r.number;
     end if;
-    select f.columns, f.key_types into columns, key_types from crmshift.backfill_mappings(of_source) as f limit 1;
-
-    execute (
-        select format($sql$
-            with picked as materialized (
-                select %1$s from %2$s where %3$s (%1$s) <= (%4$s) order by %1$s limit $3
-            ), batch as materialized (
-                -- A row whose key changes while we wait for it is no row of this batch any more, and must not move the checkpoint.
-                select %5$s from %2$s as s join picked as p on %6$s order by %5$s for key share of s
-            )
-            select (select array[%7$s] from batch), (select array[%8$s] from picked), (select count(*) from picked)$sql$,
-                   string_agg(format('%I', c), ', ' order by i),
-                   of_source::regclass,
-                   case when b.last_key is null then '' else
-                       format('(%s) > (%s) and', string_agg(format('%I', c), ', ' order by i), string_agg(format('$1[%s]::%s', i, t), ', ' order by i)) end,
-                   string_agg(format('$2[%s]::%s', i, t), ', ' order by i),
-                   string_agg(format('s.%I', c), ', ' order by i),
-                   string_agg(format('s.%1$I = p.%1$I', c), ' and ' order by i),
-                   string_agg(format('array_agg(%I order by %s)::text', c, o.by_key), ', ' order by i),
-                   string_agg(format('(array_agg(%I order by %s))[count(*)]::text', c, o.by_key), ', ' order by i))
-          from unnest(columns, key_types) with ordinality as u (c, t, i),
-               (select string_agg(quote_ident(k), ', ' order by j) as by_key from unnest(columns) with ordinality as v (k, j)) as o
-    ) into arrays, last, n using b.last_key, b.upper_key, batch_size;
-
-    if n > 0 then
-        begin
-            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            for m in select * from crmshift.backfill_mappings(of_source) loop
-                execute format('select crmshift.%I(%s)', 'fill_' || m.name,
-                               (select string_agg(format('$1[%s]::%s[]', i, t), ', ' order by i) from unnest(m.key_types) with ordinality as u (t, i)))
-                   into one using arrays;
-                inserted := inserted + one;
-            end loop;
-            if current_setting('crmshift.noted', true) = 'yes' then
-                perform crmshift.settle_nested();
-            end if;
-            perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
-            perform set_config('crmshift.depth', '', true);
-        exception
-            when lock_not_available or deadlock_detected or serialization_failure then
-                raise;
-            when others then
-                inserted := 0;
-                for m in select * from crmshift.backfill_mappings(of_source) loop
-                    execute format('select crmshift.sync_or_queue(%L, (select jsonb_agg(jsonb_build_object(%s)) from unnest(%s) as k (%s)), %L)',
-                                   m.name,
-                                   (select string_agg(format('%L, k.%1$I', c), ', ' order by i) from unnest(m.key) with ordinality as u (c, i)),
-                                   (select string_agg(format('$1[%s]::%s[]', i, t), ', ' order by i) from unnest(m.key_types) with ordinality as u (t, i)),
-                                   (select string_agg(quote_ident(c), ', ' order by i) from unnest(m.key) with ordinality as u (c, i)),
-                                   'fill')
-                       into one using arrays;
-                    bad := bad + one;
-                end loop;
-        end;
-    end if;
-
-    update crmshift.backfill
-       set last_key = coalesce(last, last_key), rows_done = rows_done + n, written = written + inserted, queued = queued + bad,
-           batches = batches + 1, updated_at = clock_timestamp(),
-           finished_at = case when n < batch_size then clock_timestamp() end
-     where source = of_source returning * into b;
-    return b;
+    select b.source, b.workspace_id, r.number, n, b.rows_total, b.rows_done, b.written, b.queued, b.batches, b.ranges, b.ranges_finished, b.finished_at
+      into source, workspace_id, range, rows, rows_total, rows_done, written, queued, batches, ranges, ranges_finished, finished_at
+      from crmshift.backfill as b where b.source = of_source and b.workspace_id is not distinct from of_workspace;
 end
 $_$;
 
--- Name: FUNCTION backfill_batch(of_source text, batch_size integer); Type: COMMENT
+-- Name: FUNCTION backfill_batch(of_source text, batch_size integer, of_workspace uuid, of_range integer, waiting boolean, OUT source text, OUT workspace_id uuid, OUT range integer, OUT rows bigint, OUT rows_total bigint, OUT rows_done bigint, OUT written bigint, OUT queued bigint, OUT batches bigint, OUT ranges integer, OUT ranges_finished integer, OUT finished_at timestamp with time zone); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.backfill_batch(of_source text, batch_size integer) IS 'Walk the next rows of a backfill and commit the checkpoint with them: select * from crmshift.backfill_batch(''public.contacts'', 1000).';
+COMMENT ON FUNCTION crmshift.backfill_batch(of_source text, batch_size integer, of_workspace uuid, of_range integer, waiting boolean, OUT source text, OUT workspace_id uuid, OUT range integer, OUT rows bigint, OUT rows_total bigint, OUT rows_done bigint, OUT written bigint, OUT queued bigint, OUT batches bigint, OUT ranges integer, OUT ranges_finished integer, OUT finished_at timestamp with time zone) IS 'Walk the next rows of a backfill and commit the checkpoint with them: select * from crmshift.backfill_batch(''public.contacts'', 1000).';
+
+-- Name: backfill_control; Type: TABLE
+
+CREATE TABLE crmshift.backfill_control (
+    only_row boolean DEFAULT true NOT NULL,
+    workers integer DEFAULT 1 NOT NULL,
+    batch_seconds double precision DEFAULT 0.5 NOT NULL,
+    batch_rows integer DEFAULT 10000 NOT NULL,
+    throttle_query text,
+    paused boolean DEFAULT false NOT NULL,
+    paused_at timestamp with time zone,
+    why text,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT batches_have_1_to_1000000_rows CHECK (((batch_rows >= 1) AND (batch_rows <= 1000000))),
+    CONSTRAINT batches_take_at_most_half_a_second CHECK (((batch_seconds > (0)::double precision) AND (batch_seconds <= (0.5)::double precision))),
+    CONSTRAINT there_is_one_row CHECK (only_row),
+    CONSTRAINT workers_are_1_to_64 CHECK (((workers >= 1) AND (workers <= 64)))
+);
+
+-- Name: TABLE backfill_control; Type: COMMENT
+
+COMMENT ON TABLE crmshift.backfill_control IS 'How a backfill runs. One row, read before every batch: update it at any time.';
+
+-- Name: COLUMN backfill_control.workers; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.workers IS 'How many batches at a time, each in a session of its own.';
+
+-- Name: COLUMN backfill_control.batch_seconds; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.batch_seconds IS 'How long a batch should take, and so how long it may keep an application waiting.';
+
+-- Name: COLUMN backfill_control.batch_rows; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.batch_rows IS 'A batch never has more rows than this, however quick it is.';
+
+-- Name: COLUMN backfill_control.throttle_query; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.throttle_query IS 'A query of yours, for the signal throttle_query: one value, a number, or true to hold the backfill. Read only, under statement_timeout.';
+
+-- Name: COLUMN backfill_control.paused; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.paused IS 'No batch begins.';
+
+-- Name: COLUMN backfill_control.paused_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.paused_at IS 'Since when.';
+
+-- Name: COLUMN backfill_control.why; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.why IS 'What the operator said.';
+
+-- Name: COLUMN backfill_control.changed_by; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.changed_by IS 'Who changed it last.';
+
+-- Name: COLUMN backfill_control.changed_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.changed_at IS 'When.';
+
+-- Name: backfill_reading; Type: TABLE
+
+CREATE TABLE crmshift.backfill_reading (
+    signal text NOT NULL,
+    reading double precision,
+    read_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    sqlstate text,
+    trouble text,
+    held_since timestamp with time zone,
+    passed_over boolean DEFAULT false NOT NULL
+)
+WITH (fillfactor='20');
+
+-- Name: TABLE backfill_reading; Type: COMMENT
+
+COMMENT ON TABLE crmshift.backfill_reading IS 'What crmshift.backfill_check() last read, and since when a signal has held the backfill.';
+
+-- Name: COLUMN backfill_reading.signal; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.signal IS 'Signal, as in crmshift.backfill_signal.';
+
+-- Name: COLUMN backfill_reading.reading; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.reading IS 'What was last read; null where it has nothing to say.';
+
+-- Name: COLUMN backfill_reading.read_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.read_at IS 'When it was last read, or tried.';
+
+-- Name: COLUMN backfill_reading.failures; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.failures IS 'How often in a row it could not be read. From the third time on that holds the backfill.';
+
+-- Name: COLUMN backfill_reading.sqlstate; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.sqlstate IS 'Why it could not be read.';
+
+-- Name: COLUMN backfill_reading.trouble; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.trouble IS 'The same in words; of a throttle query of yours, or SQLSTATE classes 22 and 23, which may show values, none are kept.';
+
+-- Name: COLUMN backfill_reading.held_since; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.held_since IS 'Since when it has held the backfill; null where it does not.';
+
+-- Name: COLUMN backfill_reading.passed_over; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_reading.passed_over IS 'It has held the backfill as long as it may, and is not heeded until it has come down.';
+
+-- Name: backfill_signal; Type: TABLE
+
+CREATE TABLE crmshift.backfill_signal (
+    signal text NOT NULL,
+    "position" integer NOT NULL,
+    measures text NOT NULL,
+    unit text DEFAULT ''::text NOT NULL,
+    pauses_at double precision NOT NULL,
+    resumes_at double precision NOT NULL,
+    at_most interval,
+    enabled boolean DEFAULT true NOT NULL,
+    CONSTRAINT resumes_below_where_it_pauses CHECK (((resumes_at >= (0)::double precision) AND (resumes_at < pauses_at) AND (pauses_at < 'Infinity'::double precision))),
+    CONSTRAINT signal_is_plain CHECK ((signal ~ '^[a-z][a-z0-9_]{0,40}$'::text))
+);
+
+-- Name: TABLE backfill_signal; Type: COMMENT
+
+COMMENT ON TABLE crmshift.backfill_signal IS 'Signs of strain. Each is read by the function crmshift.signal_<signal>(); a row and a function of yours make one more.';
+
+-- Name: COLUMN backfill_signal."position"; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_signal."position" IS 'They are read in this order.';
+
+-- Name: COLUMN backfill_signal.measures; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_signal.measures IS 'What the reading says.';
+
+-- Name: COLUMN backfill_signal.unit; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_signal.unit IS 'In what.';
+
+-- Name: COLUMN backfill_signal.pauses_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_signal.pauses_at IS 'The backfill is held from this reading on.';
+
+-- Name: COLUMN backfill_signal.resumes_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_signal.resumes_at IS 'It goes on when the reading has come down to this.';
+
+-- Name: COLUMN backfill_signal.at_most; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_signal.at_most IS 'It is held no longer than this for one occurrence; null: as long as it takes.';
+
+-- Name: COLUMN backfill_signal.enabled; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_signal.enabled IS 'Whether it counts.';
+
+-- Name: backfill_hold; Type: VIEW
+
+CREATE VIEW crmshift.backfill_hold AS
+ SELECT signal,
+    measures,
+    unit,
+    reading,
+    pauses_at,
+    resumes_at,
+    since,
+    why
+   FROM ( SELECT 0 AS "position",
+            'paused'::text AS signal,
+            ('paused by '::text || c.changed_by) AS measures,
+            ''::text AS unit,
+            NULL::double precision AS reading,
+            NULL::double precision AS pauses_at,
+            NULL::double precision AS resumes_at,
+            c.paused_at AS since,
+            c.why
+           FROM crmshift.backfill_control c
+          WHERE c.paused
+        UNION ALL
+         SELECT s."position",
+            s.signal,
+            s.measures,
+            s.unit,
+            r.reading,
+            s.pauses_at,
+            s.resumes_at,
+            r.held_since,
+                CASE
+                    WHEN (r.failures >= 3) THEN (COALESCE(('cannot be read: '::text || r.trouble), 'cannot be read'::text) || format(' (%s)'::text, r.sqlstate))
+                    ELSE NULL::text
+                END AS "case"
+           FROM (crmshift.backfill_signal s
+             JOIN crmshift.backfill_reading r USING (signal))
+          WHERE (s.enabled AND (r.held_since IS NOT NULL) AND (NOT r.passed_over))) h
+  ORDER BY "position";
+
+-- Name: VIEW backfill_hold; Type: COMMENT
+
+COMMENT ON VIEW crmshift.backfill_hold IS 'What holds the backfill now, by what was last read: its reading, where it pauses and where it goes on, and since when. Empty: nothing does.';
+
+-- Name: backfill_check(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_check(of_signal text DEFAULT NULL::text) RETURNS SETOF crmshift.backfill_hold
+    LANGUAGE plpgsql
+    AS $$
+-- Read the signals that count (or only one), note what they say, and return what holds the backfill. Whoever calls this sets
+-- statement_timeout first: what is being read when it strikes counts as not to be read, and the others go on.
+declare
+    s crmshift.backfill_signal;
+    was crmshift.backfill_reading;
+    is_now crmshift.backfill_reading;
+begin
+    delete from crmshift.backfill_reading as r
+     where not exists (select from crmshift.backfill_signal as g where g.signal = r.signal and g.enabled);
+    for s in select * from crmshift.backfill_signal as g where g.enabled and (of_signal is null or g.signal = of_signal) order by g.position loop
+        select * into was from crmshift.backfill_reading as r where r.signal = s.signal;
+        is_now := row(s.signal, null, null, 0, null, null, was.held_since, coalesce(was.passed_over, false));
+        begin
+            execute format('select crmshift.%I()', 'signal_' || s.signal) into is_now.reading;
+        exception when query_canceled or others then
+            is_now.failures := coalesce(was.failures, 0) + 1;
+            is_now.reading := was.reading;
+            is_now.sqlstate := sqlstate;
+            is_now.trouble := case when s.signal <> 'throttle_query' and sqlstate !~ '^2[23]' then sqlerrm end;
+        end;
+        is_now.read_at := clock_timestamp();
+        if is_now.failures >= 3 then
+            is_now.held_since := coalesce(was.held_since, is_now.read_at);
+            is_now.passed_over := false;
+        elsif is_now.failures = 0 and is_now.reading >= s.pauses_at then
+            is_now.held_since := coalesce(was.held_since, is_now.read_at);
+        elsif is_now.failures = 0 and (is_now.reading is null or is_now.reading <= s.resumes_at or was.failures >= 3) then
+            is_now.held_since := null;
+            is_now.passed_over := false;
+        end if;
+        is_now.passed_over := is_now.passed_over or coalesce(is_now.failures < 3 and is_now.held_since + s.at_most <= is_now.read_at, false);
+        insert into crmshift.backfill_reading as r select (is_now).*
+        on conflict (signal) do update
+           set (reading, read_at, failures, sqlstate, trouble, held_since, passed_over)
+             = row(excluded.reading, excluded.read_at, excluded.failures, excluded.sqlstate, excluded.trouble, excluded.held_since, excluded.passed_over);
+    end loop;
+    return query select * from crmshift.backfill_hold;
+end
+$$;
+
+-- Name: FUNCTION backfill_check(of_signal text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_check(of_signal text) IS 'Read the signals and say what holds the backfill: select * from crmshift.backfill_check(). A running backfill does so every second.';
 
 -- Name: backfill_mappings(text); Type: FUNCTION
 
@@ -363,19 +544,130 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.backfill_mappings(of_source text) IS 'The mappings that a backfill from this table fills.';
 
--- Name: backfill_start(text); Type: FUNCTION
+-- Name: backfill_pause(text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.backfill_start(of_source text) RETURNS crmshift.backfill
-    LANGUAGE plpgsql
+CREATE FUNCTION crmshift.backfill_pause(why text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
+    AS $_$ update crmshift.backfill_control set paused = true, why = $1 $_$;
+
+-- Name: FUNCTION backfill_pause(why text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_pause(why text) IS 'From the next batch on, the backfill waits: select crmshift.backfill_pause(''why''). Batches under way end within half a second or so.';
+
+-- Name: backfill_resume(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_resume() RETURNS void
+    LANGUAGE sql
+    AS $$ update crmshift.backfill_control set paused = false, why = null $$;
+
+-- Name: FUNCTION backfill_resume(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_resume() IS 'Let the backfill go on.';
+
+-- Name: backfill_sources(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_sources() RETURNS TABLE(source text, "position" integer)
+    LANGUAGE sql STABLE
     AS $$
--- Freeze the bound and the count; does nothing where the backfill has begun.
+select f.source, min(m.position)
+  from crmshift.feed as f join crmshift.mapping as m on m.name = f.mapping
+ where f.mode = 'sync' and m.direction = 'to_target'
+ group by f.source order by 2
+$$;
+
+-- Name: FUNCTION backfill_sources(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_sources() IS 'Legacy tables to walk, in this order: what the rows of one refer to is made from those before it.';
+
+-- Name: backfill; Type: VIEW
+
+CREATE VIEW crmshift.backfill AS
+SELECT
+    NULL::text AS source,
+    NULL::uuid AS workspace_id,
+    NULL::text[] AS upper_key,
+    NULL::bigint AS rows_total,
+    NULL::bigint AS rows_done,
+    NULL::bigint AS written,
+    NULL::bigint AS queued,
+    NULL::bigint AS batches,
+    NULL::integer AS ranges,
+    NULL::integer AS ranges_finished,
+    NULL::timestamp with time zone AS started_at,
+    NULL::timestamp with time zone AS updated_at,
+    NULL::timestamp with time zone AS finished_at;
+
+-- Name: VIEW backfill; Type: COMMENT
+
+COMMENT ON VIEW crmshift.backfill IS 'How far the backfill from each legacy table has come.';
+
+-- Name: COLUMN backfill.source; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.source IS 'Table whose keys are walked.';
+
+-- Name: COLUMN backfill.workspace_id; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.workspace_id IS 'Only rows of this workspace; null: of all that were not complete by then.';
+
+-- Name: COLUMN backfill.upper_key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.upper_key IS 'Largest key at the start: rows born later arrive by the triggers. Null where there was no row.';
+
+-- Name: COLUMN backfill.rows_total; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.rows_total IS 'Rows to walk, counted at the start.';
+
+-- Name: COLUMN backfill.rows_done; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.rows_done IS 'Source rows walked so far.';
+
+-- Name: COLUMN backfill.written; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.written IS 'Rows inserted on the target, in all its tables; the others were there already.';
+
+-- Name: COLUMN backfill.queued; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.queued IS 'Keys that could not be written and stand in the sync queue.';
+
+-- Name: COLUMN backfill.batches; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.batches IS 'Committed batches.';
+
+-- Name: COLUMN backfill.ranges; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.ranges IS 'Pieces that workers share.';
+
+-- Name: COLUMN backfill.ranges_finished; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.ranges_finished IS 'How many of them are done.';
+
+-- Name: COLUMN backfill.updated_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.updated_at IS 'When the last batch committed.';
+
+-- Name: COLUMN backfill.finished_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill.finished_at IS 'When the last row was reached; that of one workspace also by a walk of all.';
+
+-- Name: backfill_start(text, uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_start(of_source text, of_workspace uuid DEFAULT NULL::uuid) RETURNS crmshift.backfill
+    LANGUAGE plpgsql
+    AS $_$
+-- Freeze the bound and the count, and cut the ranges, all by one scan in key order; does nothing where the walk has begun.
 declare
     b crmshift.backfill;
     columns text[] := (select m.columns from crmshift.backfill_mappings(of_source) as m limit 1);
+    complete uuid[];
+    new_walk bigint;
     bound text[];
     total bigint;
+    cuts jsonb;  -- every thousandth key; of these as many bound a range as make some tens of ranges
+    cut_rows constant integer := 1000;
+    most_ranges constant integer := 64;
+    each integer;
 begin
-    select * into b from crmshift.backfill where source = of_source;
+    select * into b from crmshift.backfill where source = of_source and workspace_id is not distinct from of_workspace;
     if found then
         return b;
     end if;
@@ -383,21 +675,41 @@ begin
         raise exception 'No mapping to the target is made from the table %.', of_source
             using errcode = 'SH001', hint = 'select distinct source from crmshift.feed lists the tables.';
     end if;
-    execute format('select array[%s] from %s order by %s limit 1',
-                   (select string_agg(format('%I::text', c), ', ' order by i) from unnest(columns) with ordinality as u (c, i)),
-                   of_source::regclass,
-                   (select string_agg(format('%I desc', c), ', ' order by i) from unnest(columns) with ordinality as u (c, i)))
-       into bound;
-    execute format('select count(*) from %s', of_source::regclass) into total;
-    insert into crmshift.backfill (source, upper_key, rows_total, finished_at)
-    values (of_source, bound, total, case when bound is null then clock_timestamp() end) returning * into b;
+    complete := case when of_workspace is null then
+        array(select w.workspace_id from crmshift.backfill as w
+               where w.source = of_source and w.workspace_id is not null and w.finished_at is not null order by 1) else '{}' end;
+    execute (
+        select format($sql$
+            select (select array[%1$s] from %2$s as s where %3$s order by %4$s limit 1), count(*),
+                   jsonb_agg(array[%5$s] order by n.number) filter (where n.number %% $1 = 0)
+              from (select %6$s, row_number() over (order by %6$s) as number from %2$s as s where %3$s) as n$sql$,
+                   string_agg(format('s.%I::text', c), ', ' order by i), of_source::regclass,
+                   crmshift.walk_condition(of_source, of_workspace, complete),
+                   string_agg(format('s.%I desc', c), ', ' order by i),
+                   string_agg(format('n.%I::text', c), ', ' order by i),
+                   string_agg(format('s.%I', c), ', ' order by i))
+          from unnest(columns) with ordinality as u (c, i)
+    ) into bound, total, cuts using cut_rows;
+    insert into crmshift.backfill_walk (source, workspace_id, except_workspaces, upper_key, rows_total)
+    values (of_source, of_workspace, complete, bound, total) returning id into new_walk;
+
+    each := greatest(1, ceil(total::numeric / cut_rows / most_ranges))::integer;
+    insert into crmshift.backfill_range (walk, number, low_key, high_key, rows_total)
+    select new_walk, k.number, lag(k.key) over (order by k.number), k.key,
+           least(k.number::bigint * each * cut_rows, total) - (k.number - 1)::bigint * each * cut_rows
+      from (select (c.i / each)::integer as number, array(select jsonb_array_elements_text(c.key)) as key
+              from jsonb_array_elements(cuts) with ordinality as c (key, i)
+             where c.i % each = 0 and c.i * cut_rows < total
+            union all
+            select ceil(total::numeric / cut_rows / each)::integer, bound where total > 0) as k;
+    select * into b from crmshift.backfill where source = of_source and workspace_id is not distinct from of_workspace;
     return b;
 end
-$$;
+$_$;
 
--- Name: FUNCTION backfill_start(of_source text); Type: COMMENT
+-- Name: FUNCTION backfill_start(of_source text, of_workspace uuid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.backfill_start(of_source text) IS 'Begin the backfill from a legacy table: freeze its bound and count its rows.';
+COMMENT ON FUNCTION crmshift.backfill_start(of_source text, of_workspace uuid) IS 'Begin the backfill from a legacy table, or of one workspace''s rows: freeze its bound, count its rows, cut its ranges.';
 
 -- Name: call_writer(text, text, jsonb); Type: FUNCTION
 
@@ -528,8 +840,9 @@ select f.source, null::jsonb,
        case when b.source is null then 'backfill has not begun' else format('backfill stands at %s of %s rows', b.rows_done, b.rows_total) end
   from (select distinct f.source from crmshift.feed as f join crmshift.mapping as m on m.name = f.mapping
          where m.direction = 'to_target' and f.mode = 'sync') as f
-  left join crmshift.backfill as b on b.source = f.source
+  left join crmshift.backfill as b on b.source = f.source and b.workspace_id is null
  where b.finished_at is null
+   and not exists (select from crmshift.backfill as w where w.source = f.source and w.workspace_id = of_workspace and w.finished_at is not null)
 $$;
 
 -- Name: FUNCTION check_backfill_complete(of_workspace uuid); Type: COMMENT
@@ -1652,6 +1965,28 @@ CREATE FUNCTION crmshift.is_transient(sqlstate text) RETURNS boolean
 
 COMMENT ON FUNCTION crmshift.is_transient(sqlstate text) IS 'Whether a cause passes by itself: deadlock, serialization, resources, locks. Others wait for a person.';
 
+-- Name: keys_of(text, text[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.keys_of(of_mapping text, arrays text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $_$
+declare
+    result jsonb;
+begin
+    execute (select format('select jsonb_agg(jsonb_build_object(%s)) from unnest(%s) as k (%s)',
+                           string_agg(format('%L, k.%1$I', c), ', ' order by i),
+                           string_agg(format('$1[%s]::%s[]', i, t), ', ' order by i),
+                           string_agg(quote_ident(c), ', ' order by i))
+               from crmshift.mapping as m, unnest(m.key, m.key_types) with ordinality as u (c, t, i) where m.name = of_mapping)
+       into result using arrays;
+    return result;
+end
+$_$;
+
+-- Name: FUNCTION keys_of(of_mapping text, arrays text[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.keys_of(of_mapping text, arrays text[]) IS 'Keys given as arrays, as text, one for each key column: as a json array of objects.';
+
 -- Name: legacy_row(text, jsonb, boolean); Type: FUNCTION
 
 CREATE FUNCTION crmshift.legacy_row(of_subject text, of_key jsonb, from_view boolean) RETURNS jsonb
@@ -1801,6 +2136,23 @@ $_$;
 -- Name: FUNCTION lock_sources(of_mapping text, keys jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.lock_sources(of_mapping text, keys jsonb) IS 'Hold the rows a mapping reads for these keys until the transaction ends.';
+
+-- Name: mapped_relations(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.mapped_relations() RETURNS TABLE(relation regclass, written boolean)
+    LANGUAGE sql STABLE
+    AS $$
+-- written: by a backfill.
+select coalesce(p.relid, pg_catalog.to_regclass(m.target)), pg_catalog.bool_or(m.direction = 'to_target')
+  from crmshift.mapping as m
+  left join lateral pg_catalog.pg_partition_tree(pg_catalog.to_regclass(m.target)) as p on true
+ where pg_catalog.to_regclass(m.target) is not null
+ group by 1
+$$;
+
+-- Name: FUNCTION mapped_relations(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.mapped_relations() IS 'Mapped tables of both sides, their partitions included.';
 
 -- Name: mapping_statements(jsonb); Type: FUNCTION
 
@@ -2612,6 +2964,24 @@ $$;
 
 COMMENT ON FUNCTION crmshift.rename_keys(keys jsonb, old_names text[], new_names text[]) IS 'The same keys under other column names.';
 
+-- Name: repair_batch(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.repair_batch(of_mapping text, keys jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+declare
+    arrays text[] := array(select (select array_agg(k.key ->> c.name order by k.i) from jsonb_array_elements(keys) with ordinality as k (key, i))::text
+                             from crmshift.mapping as m, unnest(m.key) with ordinality as c (name, i) where m.name = of_mapping order by c.i);
+begin
+    lock table crmshift.backfill_range in row share mode;  -- by this it is known for a batch: see crmshift.backfill_backends()
+    return (select b.queued from crmshift.write_batch(array[of_mapping], arrays, 'sync') as b);
+end
+$$;
+
+-- Name: FUNCTION repair_batch(of_mapping text, keys jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.repair_batch(of_mapping text, keys jsonb) IS 'Bring drifted keys of a mapping up to date, as a batch of the backfill does with new ones; returns how many had to be queued.';
+
 -- Name: resolve(bigint, text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.resolve(of_conflict bigint, side text) RETURNS text
@@ -3147,6 +3517,172 @@ $$;
 -- Name: FUNCTION settle_whole(of_entry crmshift.sync_queue); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.settle_whole(of_entry crmshift.sync_queue) IS 'Settle an entry that is about all rows of a subject.';
+
+-- Name: signal_archive_backlog(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_archive_backlog() RETURNS double precision
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    size numeric := pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'));
+    segments text[];
+    numbers numeric[];
+begin
+    if pg_catalog.current_setting('archive_mode') = 'off' then
+        return 0;
+    end if;
+    if pg_catalog.has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'execute') then
+        return (select count(*) from pg_catalog.pg_ls_archive_statusdir() as f where f.name like '%.ready');
+    end if;
+    -- Anybody may see what was archived last: the difference to where WAL is written, less the segment being written.
+    select array[a.last_archived_wal, pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn())] into segments from pg_catalog.pg_stat_archiver as a;
+    if segments[1] is null or segments[1] !~ '^[0-9A-F]{24}$' then
+        raise exception 'How many WAL segments wait to be archived is shown to members of pg_monitor only.'
+            using errcode = '42501', hint = 'Grant pg_monitor to the role of the backfill.';
+    end if;
+    select array_agg(('x' || substr(s, 9, 8))::bit(32)::bigint * (4294967296 / size) + ('x' || substr(s, 17, 8))::bit(32)::bigint order by i)
+      into numbers from unnest(segments) with ordinality as u (s, i);
+    return greatest(numbers[2] - numbers[1] - 1, 0);
+end
+$_$;
+
+-- Name: FUNCTION signal_archive_backlog(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_archive_backlog() IS 'WAL segments that wait to be archived; 0 where there is no archiving.';
+
+-- Name: signal_autovacuum(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_autovacuum() RETURNS double precision
+    LANGUAGE sql
+    AS $$
+-- By the lock it holds, which everybody may see, unlike pg_stat_progress_vacuum. A VACUUM, ANALYZE or CREATE INDEX CONCURRENTLY by hand has the same claim.
+select count(distinct l.relation) from pg_catalog.pg_locks as l join crmshift.mapped_relations() as r on r.relation = l.relation and r.written
+ where l.locktype = 'relation' and l.granted and l.mode = 'ShareUpdateExclusiveLock'
+   and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
+$$;
+
+-- Name: FUNCTION signal_autovacuum(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_autovacuum() IS 'Tables written by the backfill that are being vacuumed or analyzed.';
+
+-- Name: signal_blocked_sessions(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_blocked_sessions() RETURNS double precision
+    LANGUAGE sql
+    AS $$
+select count(distinct l.pid) from pg_catalog.pg_locks as l, crmshift.backfill_backends() as b (pids)
+ where not l.granted and l.pid <> all (b.pids) and pg_catalog.pg_blocking_pids(l.pid) && b.pids
+$$;
+
+-- Name: FUNCTION signal_blocked_sessions(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_blocked_sessions() IS 'Sessions that wait for a lock which a batch holds, other batches aside.';
+
+-- Name: signal_lock_waiters(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_lock_waiters() RETURNS double precision
+    LANGUAGE sql
+    AS $$
+select count(distinct l.pid) from pg_catalog.pg_locks as l join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+ where not l.granted and l.pid <> all (crmshift.backfill_backends())
+   and a.datid = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
+$$;
+
+-- Name: FUNCTION signal_lock_waiters(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_lock_waiters() IS 'Sessions of this database that wait for locks of whomever.';
+
+-- Name: signal_oldest_transaction(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_oldest_transaction() RETURNS double precision
+    LANGUAGE plpgsql
+    AS $$
+declare
+    reading double precision;
+    hidden boolean;
+begin
+    select coalesce(extract(epoch from max(pg_catalog.clock_timestamp() - a.xact_start)), 0), coalesce(bool_or(a.state is null), false)
+      into reading, hidden
+      from pg_catalog.pg_stat_activity as a
+     where a.pid <> pg_catalog.pg_backend_pid() and a.pid <> all (crmshift.backfill_backends())
+       and a.usesysid is not null  -- not an autovacuum: that is another signal's
+       and a.pid in (select l.pid from pg_catalog.pg_locks as l
+                      where l.locktype = 'relation' and l.granted and l.relation in (select r.relation from crmshift.mapped_relations() as r)
+                        and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database()));
+    if hidden then
+        raise exception 'Since when transactions of other roles are open is shown to members of pg_monitor only.'
+            using errcode = '42501', hint = 'Grant pg_monitor to the role of the backfill.';
+    end if;
+    return reading;
+end
+$$;
+
+-- Name: FUNCTION signal_oldest_transaction(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_oldest_transaction() IS 'Seconds since the oldest transaction began that has touched a mapped table, batches aside.';
+
+-- Name: signal_queue_growth(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_queue_growth() RETURNS double precision
+    LANGUAGE sql
+    AS $$
+-- The newest are looked at, and no more than 5000, for the queue may be long. Rows that wait for a person (classes 22, 23, 42) are no strain.
+select count(*) from (select q.at, q.sqlstate from crmshift.sync_queue as q order by q.id desc limit 5000) as q
+ where q.at > pg_catalog.clock_timestamp() - interval '1 minute' and coalesce(q.sqlstate, '') !~ '^(22|23|42)'
+$$;
+
+-- Name: FUNCTION signal_queue_growth(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_queue_growth() IS 'Rows queued in the last minute, those that wait for a person aside; 5000 means at least so many.';
+
+-- Name: signal_replica_lag(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_replica_lag() RETURNS double precision
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if exists (select from pg_catalog.pg_stat_replication where state is null) then
+        raise exception 'How far replicas are behind is shown to members of pg_monitor only.'
+            using errcode = '42501', hint = 'Grant pg_monitor to the role of the backfill.';
+    end if;
+    return (select coalesce(extract(epoch from max(r.replay_lag)), 0) from pg_catalog.pg_stat_replication as r);
+end
+$$;
+
+-- Name: FUNCTION signal_replica_lag(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_replica_lag() IS 'Seconds that the slowest replica is behind in replaying; 0 where there is none.';
+
+-- Name: signal_throttle_query(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.signal_throttle_query() RETURNS double precision
+    LANGUAGE plpgsql
+    AS $$
+-- Null where there is no query. It runs read only, in a subtransaction that is taken back, so that it leaves nothing behind.
+declare
+    query text := (select c.throttle_query from crmshift.backfill_control as c);
+    answer text;
+begin
+    if nullif(btrim(query), '') is null then
+        return null;
+    end if;
+    begin
+        perform pg_catalog.set_config('transaction_read_only', 'on', true);
+        execute query into answer;
+        raise exception using errcode = 'SH019';
+    exception when sqlstate 'SH019' then
+        null;
+    end;
+    if answer is null then
+        raise exception 'The throttle query gave no value.' using errcode = '22004';
+    end if;
+    return case lower(answer) when 't' then 1 when 'true' then 1 when 'f' then 0 when 'false' then 0 else answer::double precision end;
+end
+$$;
+
+-- Name: FUNCTION signal_throttle_query(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.signal_throttle_query() IS 'What backfill_control.throttle_query says; true counts as 1.';
 
 -- Name: sync_appointments(bigint[]); Type: FUNCTION
 
@@ -4480,6 +5016,23 @@ $$;
 
 COMMENT ON FUNCTION crmshift.tg_ask_primary_lead() IS 'Where there is a primary lead, lets another one take its place after the statement.';
 
+-- Name: tg_backfill_control(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.tg_backfill_control() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    new.changed_by := session_user;
+    new.changed_at := pg_catalog.clock_timestamp();
+    new.paused_at := case when new.paused then coalesce(old.paused_at, new.changed_at) end;
+    return new;
+end
+$$;
+
+-- Name: FUNCTION tg_backfill_control(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.tg_backfill_control() IS 'Notes who changed the controls, and when, and since when the backfill is paused.';
+
 -- Name: tg_contact_custom_fields(); Type: FUNCTION
 
 CREATE FUNCTION crmshift.tg_contact_custom_fields() RETURNS trigger
@@ -5408,6 +5961,33 @@ $$;
 
 COMMENT ON FUNCTION crmshift.validate_migration(workspace_uuid uuid) IS 'All checks for one workspace: check name, PASS or FAIL, details. Shows keys and columns, never values.';
 
+-- Name: walk_condition(text, uuid, uuid[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.walk_condition(of_source text, of_workspace uuid, except_workspaces uuid[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+    workspace text;
+begin
+    if of_workspace is null and except_workspaces = '{}' then
+        return 'true';
+    end if;
+    workspace := crmshift.workspace_of(of_source);
+    if workspace is null then
+        raise exception 'The rows of % do not tell their workspace.', of_source
+            using errcode = 'SH001', hint = 'Backfill all workspaces at once: leave out --workspace.';
+    end if;
+    if of_workspace is not null then
+        return format('%s = %L::uuid', workspace, of_workspace);
+    end if;
+    return format('(%s = any (%L::uuid[])) is not true', workspace, except_workspaces);
+end
+$$;
+
+-- Name: FUNCTION walk_condition(of_source text, of_workspace uuid, except_workspaces uuid[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.walk_condition(of_source text, of_workspace uuid, except_workspaces uuid[]) IS 'Which rows s of a legacy table a walk is about, as a condition.';
+
 -- Name: without_primary_lead(uuid[]); Type: FUNCTION
 
 CREATE FUNCTION crmshift.without_primary_lead(customer_ids uuid[]) RETURNS uuid[]
@@ -5421,6 +6001,94 @@ $_$;
 -- Name: FUNCTION without_primary_lead(customer_ids uuid[]); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.without_primary_lead(customer_ids uuid[]) IS 'Those of these customers that have leads and no primary one; null where there are none.';
+
+-- Name: workspace_of(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.workspace_of(of_source text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+-- The table says so itself, or the row whose child it is: the one that the same parent is made from.
+select case when exists (select from pg_catalog.pg_attribute as a
+                          where a.attrelid = $1::regclass and a.attname = 'workspace_id' and not a.attisdropped) then 's.workspace_id'
+       else (select format('(select p.workspace_id from %s as p where %s)', parent.source::regclass,
+                           (select string_agg(format('p.%I = s.%I', p, c), ' and ' order by i) from unnest(parent.key, child.key) with ordinality as u (p, c, i)))
+               from crmshift.feed as child
+               join crmshift.feed as parent on parent.mapping = child.mapping and parent.mode = 'sync'
+               join crmshift.mapping as m on m.name = child.mapping
+               join pg_catalog.pg_attribute as a on a.attrelid = parent.source::regclass and a.attname = 'workspace_id' and not a.attisdropped
+              where child.source = $1 and child.mode = 'fill' and m.direction = 'to_target' order by m.position limit 1) end
+$_$;
+
+-- Name: FUNCTION workspace_of(of_source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.workspace_of(of_source text) IS 'How the rows s of a legacy table tell their workspace, as an expression; null where they do not.';
+
+-- Name: write_batch(text[], text[], text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.write_batch(of_mappings text[], arrays text[], verb text, OUT written bigint, OUT queued bigint) RETURNS record
+    LANGUAGE plpgsql
+    AS $_$
+-- Hand keys (arrays as text, one for each key column) to the writers of these mappings, parents first: fill by the backfill,
+-- sync by a repair. Lock trouble is raised, to be tried again; at any other the batch is halved, until the bad keys stand alone
+-- and are queued.
+declare
+    m crmshift.mapping;
+    n integer;
+    half text[];
+    one bigint;
+    h record;
+begin
+    written := 0;
+    queued := 0;
+    begin
+        if verb = 'fill' then
+            perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            for m in select g.* from crmshift.mapping as g where g.name = any (of_mappings) order by g.position loop
+                execute format('select crmshift.%I(%s)', 'fill_' || m.name,
+                               (select string_agg(format('$1[%s]::%s[]', i, t), ', ' order by i) from unnest(m.key_types) with ordinality as u (t, i)))
+                   into one using arrays;
+                written := written + one;
+            end loop;
+            if current_setting('crmshift.noted', true) = 'yes' then
+                perform crmshift.settle_nested();
+            end if;
+            perform crmshift.try_deferred(crmshift.targets_of('legacy') || crmshift.targets_of('target'));
+            perform set_config('crmshift.depth', '', true);
+        else
+            -- This locks the rows it reads FOR SHARE: rows of the other side are overwritten, and keys are few.
+            perform crmshift.sync_rows(of_mappings, array(select crmshift.keys_of(g.name, arrays) from crmshift.mapping as g
+                                                           where g.name = any (of_mappings) order by g.position));
+            written := jsonb_array_length(crmshift.keys_of(of_mappings[1], arrays));
+        end if;
+        return;
+    exception
+        when lock_not_available or deadlock_detected or serialization_failure then
+            raise;
+        when others then
+            written := 0;
+    end;
+    select * into m from crmshift.mapping as g where g.name = of_mappings[1];
+    execute format('select cardinality($1[1]::%s[])', m.key_types[1]) into n using arrays;
+    if n > 1 then
+        for i in 0 .. 1 loop
+            execute format('select array[%s]', (select string_agg(format('($1[%s]::%s[])[$2:$3]::text', j, t), ', ' order by j)
+                                                  from unnest(m.key_types) with ordinality as u (t, j)))
+               into half using arrays, 1 + i * (n / 2), case i when 0 then n / 2 else n end;
+            select * into h from crmshift.write_batch(of_mappings, half, verb);
+            written := written + h.written;
+            queued := queued + h.queued;
+        end loop;
+    else
+        for m in select g.* from crmshift.mapping as g where g.name = any (of_mappings) order by g.position loop
+            queued := queued + crmshift.sync_or_queue(m.name, crmshift.keys_of(m.name, arrays), verb);
+        end loop;
+    end if;
+end
+$_$;
+
+-- Name: FUNCTION write_batch(of_mappings text[], arrays text[], verb text, OUT written bigint, OUT queued bigint); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.write_batch(of_mappings text[], arrays text[], verb text, OUT written bigint, OUT queued bigint) IS 'Hand keys to the writers of these mappings: what backfill and repair have in common.';
 
 -- Name: write_legacy(text, jsonb, jsonb); Type: FUNCTION
 
@@ -5716,6 +6384,115 @@ COMMENT ON COLUMN crmshift.archive.at IS 'When.';
 
 ALTER TABLE crmshift.archive ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME crmshift.archive_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: backfill_range; Type: TABLE
+
+CREATE TABLE crmshift.backfill_range (
+    walk bigint NOT NULL,
+    number integer NOT NULL,
+    low_key text[],
+    high_key text[] NOT NULL,
+    last_key text[],
+    rows_total bigint NOT NULL,
+    rows_done bigint DEFAULT 0 NOT NULL,
+    written bigint DEFAULT 0 NOT NULL,
+    queued bigint DEFAULT 0 NOT NULL,
+    batches bigint DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone,
+    finished_at timestamp with time zone
+)
+WITH (fillfactor='50');
+
+-- Name: TABLE backfill_range; Type: COMMENT
+
+COMMENT ON TABLE crmshift.backfill_range IS 'Pieces of a walk. A worker holds the row of one while its batch runs, and no longer: whoever comes next may go on.';
+
+-- Name: COLUMN backfill_range.low_key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.low_key IS 'The range begins after this key; null: with the first.';
+
+-- Name: COLUMN backfill_range.high_key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.high_key IS 'Last key of the range.';
+
+-- Name: COLUMN backfill_range.last_key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.last_key IS 'Last key that is done.';
+
+-- Name: COLUMN backfill_range.rows_total; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.rows_total IS 'Rows of the range when the walk began.';
+
+-- Name: COLUMN backfill_range.rows_done; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.rows_done IS 'Source rows walked so far.';
+
+-- Name: COLUMN backfill_range.written; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.written IS 'Rows inserted on the target, in all its tables; the others were there already.';
+
+-- Name: COLUMN backfill_range.queued; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.queued IS 'Keys that could not be written and stand in the sync queue.';
+
+-- Name: COLUMN backfill_range.batches; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.batches IS 'Committed batches.';
+
+-- Name: COLUMN backfill_range.updated_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.updated_at IS 'When the last batch committed.';
+
+-- Name: COLUMN backfill_range.finished_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_range.finished_at IS 'When its last key was reached.';
+
+-- Name: backfill_walk; Type: TABLE
+
+CREATE TABLE crmshift.backfill_walk (
+    id bigint NOT NULL,
+    source text NOT NULL,
+    workspace_id uuid,
+    except_workspaces uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    upper_key text[],
+    rows_total bigint NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+-- Name: TABLE backfill_walk; Type: COMMENT
+
+COMMENT ON TABLE crmshift.backfill_walk IS 'What each walk of a legacy table froze at its start. To forget one: delete it. How far it has come: crmshift.backfill.';
+
+-- Name: COLUMN backfill_walk.source; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_walk.source IS 'Table whose keys are walked.';
+
+-- Name: COLUMN backfill_walk.workspace_id; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_walk.workspace_id IS 'Only rows of this workspace; null: of all.';
+
+-- Name: COLUMN backfill_walk.except_workspaces; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_walk.except_workspaces IS 'Workspaces that were complete already when a walk of all began, and are left out of it.';
+
+-- Name: COLUMN backfill_walk.upper_key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_walk.upper_key IS 'Largest key at the start: rows born later arrive by the triggers. Null where there was no row.';
+
+-- Name: COLUMN backfill_walk.rows_total; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_walk.rows_total IS 'Rows to walk, counted at the start.';
+
+-- Name: backfill_walk_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.backfill_walk ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.backfill_walk_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -6740,10 +7517,30 @@ COMMENT ON TABLE public.workspaces IS 'A tenant: one company, with its own conta
 ALTER TABLE ONLY crmshift.archive
     ADD CONSTRAINT archive_pkey PRIMARY KEY (id);
 
--- Name: backfill backfill_pkey; Type: CONSTRAINT
+-- Name: backfill_control backfill_control_pkey; Type: CONSTRAINT
 
-ALTER TABLE ONLY crmshift.backfill
-    ADD CONSTRAINT backfill_pkey PRIMARY KEY (source);
+ALTER TABLE ONLY crmshift.backfill_control
+    ADD CONSTRAINT backfill_control_pkey PRIMARY KEY (only_row);
+
+-- Name: backfill_range backfill_range_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.backfill_range
+    ADD CONSTRAINT backfill_range_pkey PRIMARY KEY (walk, number);
+
+-- Name: backfill_reading backfill_reading_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.backfill_reading
+    ADD CONSTRAINT backfill_reading_pkey PRIMARY KEY (signal);
+
+-- Name: backfill_signal backfill_signal_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.backfill_signal
+    ADD CONSTRAINT backfill_signal_pkey PRIMARY KEY (signal);
+
+-- Name: backfill_walk backfill_walk_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.backfill_walk
+    ADD CONSTRAINT backfill_walk_pkey PRIMARY KEY (id);
 
 -- Name: conflict_log conflict_log_pkey; Type: CONSTRAINT
 
@@ -6764,6 +7561,11 @@ ALTER TABLE ONLY crmshift.feed
 
 ALTER TABLE ONLY crmshift.mapping
     ADD CONSTRAINT mapping_pkey PRIMARY KEY (name);
+
+-- Name: backfill_walk one_walk_for_each_table_and_workspace; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.backfill_walk
+    ADD CONSTRAINT one_walk_for_each_table_and_workspace UNIQUE NULLS NOT DISTINCT (source, workspace_id);
 
 -- Name: mapping position_is_unique; Type: CONSTRAINT
 
@@ -6950,6 +7752,47 @@ CREATE INDEX leads_disposition_idx ON public.leads USING btree (workspace_id, di
 
 CREATE INDEX leads_stage_idx ON public.leads USING btree (workspace_id, stg_id) WHERE (stg_id IS NOT NULL);
 
+-- Name: backfill _RETURN; Type: RULE
+
+CREATE OR REPLACE VIEW crmshift.backfill AS
+ WITH w AS (
+         SELECT w_1.id,
+            w_1.source,
+            w_1.workspace_id,
+            w_1.upper_key,
+            w_1.rows_total,
+            w_1.started_at,
+            (COALESCE(sum(r.rows_done), (0)::numeric))::bigint AS rows_done,
+            (COALESCE(sum(r.written), (0)::numeric))::bigint AS written,
+            (COALESCE(sum(r.queued), (0)::numeric))::bigint AS queued,
+            (COALESCE(sum(r.batches), (0)::numeric))::bigint AS batches,
+            (count(r.number))::integer AS ranges,
+            (count(r.finished_at))::integer AS ranges_finished,
+            max(r.updated_at) AS updated_at,
+                CASE
+                    WHEN (count(r.number) = count(r.finished_at)) THEN COALESCE(max(r.finished_at), w_1.started_at)
+                    ELSE NULL::timestamp with time zone
+                END AS finished_at
+           FROM (crmshift.backfill_walk w_1
+             LEFT JOIN crmshift.backfill_range r ON ((r.walk = w_1.id)))
+          GROUP BY w_1.id
+        )
+ SELECT w.source,
+    w.workspace_id,
+    w.upper_key,
+    w.rows_total,
+    w.rows_done,
+    w.written,
+    w.queued,
+    w.batches,
+    w.ranges,
+    w.ranges_finished,
+    w.started_at,
+    w.updated_at,
+    COALESCE(w.finished_at, everything.finished_at) AS finished_at
+   FROM (w
+     LEFT JOIN w everything ON (((everything.source = w.source) AND (everything.workspace_id IS NULL))));
+
 -- Name: primary_lead_wanted customer_with_leads_has_a_primary_one; Type: TRIGGER
 
 CREATE CONSTRAINT TRIGGER customer_with_leads_has_a_primary_one AFTER INSERT ON crmshift.primary_lead_wanted DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crmshift.tg_elect_primary_lead();
@@ -6957,6 +7800,10 @@ CREATE CONSTRAINT TRIGGER customer_with_leads_has_a_primary_one AFTER INSERT ON 
 -- Name: primary_lead_rule rule_is_applied; Type: TRIGGER
 
 CREATE TRIGGER rule_is_applied AFTER INSERT OR UPDATE ON crmshift.primary_lead_rule FOR EACH ROW EXECUTE FUNCTION crmshift.tg_apply_primary_lead_rule();
+
+-- Name: backfill_control stamp; Type: TRIGGER
+
+CREATE TRIGGER stamp BEFORE UPDATE ON crmshift.backfill_control FOR EACH ROW EXECUTE FUNCTION crmshift.tg_backfill_control();
 
 -- Name: leads crmshift_ask_primary_lead; Type: TRIGGER
 
@@ -7093,6 +7940,11 @@ CREATE TRIGGER crmshift_then_note_insert AFTER INSERT ON public.leads REFERENCIN
 -- Name: leads crmshift_then_note_update; Type: TRIGGER
 
 CREATE TRIGGER crmshift_then_note_update AFTER UPDATE ON public.leads FOR EACH ROW WHEN (((new.customer_id <> old.customer_id) OR (old.is_primary AND (NOT new.is_primary)))) EXECUTE FUNCTION crmshift.tg_note_lead();
+
+-- Name: backfill_range backfill_range_walk_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.backfill_range
+    ADD CONSTRAINT backfill_range_walk_fkey FOREIGN KEY (walk) REFERENCES crmshift.backfill_walk(id) ON DELETE CASCADE;
 
 -- Name: conflict_policy conflict_policy_subject_fkey; Type: FK CONSTRAINT
 
