@@ -156,12 +156,13 @@ class _Crew:
                 check_at = time.monotonic() + CHECK_EVERY
             look_at = now + LOOK_EVERY if now >= look_at else look_at
             state = max(self._hear(state), state, key=lambda s: s.rows_done)
-            if time.monotonic() >= show_at or state.finished:
+            if time.monotonic() >= show_at and not state.finished:
                 show_at = time.monotonic() + SHOW_EVERY
                 meter.saw(time.monotonic(), state.rows_done)
                 self._show(state, meter)
         self._let_end()
         state = self._state()
+        meter.saw(time.monotonic(), state.rows_done)
         self._show(state, meter)
         return state
 
@@ -260,9 +261,9 @@ class _Worker(threading.Thread):
             if control.paused or crew.held:
                 crew.ending.wait(LOOK_EVERY)
                 continue
+            size = size.within(min(control.batch_rows, crew.most or control.batch_rows))
             if strain != crew.strain:
                 size, strain = size.after_trouble(), crew.strain
-            size = size.within(min(control.batch_rows, crew.most or control.batch_rows))
             taken = _Taking(conn, crew, size, at)
             started = time.monotonic()
             batch = taken.batch()

@@ -50,7 +50,10 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 def main() -> None:
     """Run the command line; every error of ours ends as one message and its exit status."""
     try:
-        sys.exit(app(standalone_mode=False))
+        status = app(standalone_mode=False)
+        if status == 130:  # Typer's word for an interrupt
+            raise KeyboardInterrupt
+        sys.exit(status)
     except CrmshiftError as error:
         report_error(error, sys.argv[1:])
         sys.exit(error.exit_status)

@@ -154,7 +154,8 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
         )
         raise typer.Exit
     out = console()
-    listed = table("from", ">rows", ">of", ">written", ">queued", ">batches", ">ranges", "")
+    wide = out.width >= 110
+    listed = table("from", ">rows", ">of", ">written", ">queued", *([">batches", ">ranges"] if wide else []), "")
     for s in states:
         listed.add_row(
             walk_name(s),
@@ -162,8 +163,7 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
             f"{s.rows_total:,}",
             f"{s.written:,}",
             f"{s.queued:,}",
-            f"{s.batches:,}",
-            f"{s.ranges_finished} of {s.ranges}",
+            *([f"{s.batches:,}", f"{s.ranges_finished} of {s.ranges}"] if wide else []),
             "[green]complete[/green]" if s.finished else "[yellow]to be continued[/yellow]",
         )
     out.print(listed if states else "No backfill has begun.")
@@ -315,7 +315,8 @@ def _print_control(out: Console, control: Control) -> None:
 def _print_signals(out: Console, signals: tuple[Signal, ...]) -> None:
     from crmshift.cli.output import reading, table
 
-    listed = table("=signal", ">reads", ">pauses at", ">goes on at", "", "what it measures")
+    wide = out.width >= 110
+    listed = table("=signal", ">reads", ">pauses at", ">goes on at", "", *(["what it measures"] if wide else []))
     for s in signals:
         state = (
             "[dim]off[/dim]"
@@ -334,7 +335,7 @@ def _print_signals(out: Console, signals: tuple[Signal, ...]) -> None:
             reading(s.pauses_at, s.unit),
             reading(s.resumes_at, s.unit),
             state,
-            s.measures,
+            *([s.measures] if wide else []),
         )
     out.print(listed)
 

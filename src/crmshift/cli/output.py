@@ -203,6 +203,7 @@ class TerminalProgress(Progress):
     def __init__(self) -> None:
         from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
         from rich.text import Text
 
         class HeldBars(Bars):
@@ -216,16 +217,20 @@ class TerminalProgress(Progress):
                     yield Text(f"  ‖ {self.held}", style="yellow", overflow="fold")
 
         console = error_console()
+        self._wide = console.width >= 110
         self._bars = HeldBars(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=10 if console.width < 110 else 28),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[detail]}", style="dim"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=28 if self._wide else 8),
+            TaskProgressColumn(table_column=Column(no_wrap=True, min_width=4)),
+            TextColumn(
+                "{task.fields[detail]}",
+                style="dim",
+                table_column=Column(no_wrap=True, min_width=0 if self._wide else 44),
+            ),
             console=console,
             transient=True,
         )
-        self._wide = console.width >= 110
         self._task: Any = None
 
     def step_started(self, step: Step, action: str) -> None:
