@@ -139,13 +139,14 @@ def backfilled(source: str, all_mappings: Iterable[MappingFile]) -> bool:
     )
 
 
-def first_position(source: str, all_mappings: Iterable[MappingFile]) -> int:
-    """Where what a backfill from this table fills begins in the order of mappings."""
-    return min(
-        m.position
+def built_on(source: str, all_mappings: Sequence[MappingFile]) -> frozenset[str]:
+    """Tables whose rows those of this one refer to: what it feeds with mode 'fill', they feed with mode 'sync'."""
+    parents = [
+        m.feeds
         for m in all_mappings
-        if m.direction == "to_target" and any(f.source == source and f.mode == "sync" for f in m.feeds)
-    )
+        if m.direction == "to_target" and any(f.source == source and f.mode == "fill" for f in m.feeds)
+    ]
+    return frozenset(f.source for feeds in parents for f in feeds if f.mode == "sync") - {source}
 
 
 def describe_mapping(mapping: MappingFile, all_mappings: Sequence[MappingFile]) -> dict[str, Any]:

@@ -123,13 +123,13 @@ def compile_plan(plan: Plan, project: Project, conn: Connection) -> Compiled:
 
 
 def _refuse_children_first(plan: Plan, files: Sequence[MappingFile]) -> None:
-    """A row is made before those that refer to it: backfills come in the order of the mappings they fill."""
-    walks = [s.subject for s in plan.steps if s.verb is Verb.BACKFILL and mappings.backfilled(s.subject, files)]
-    for before, after in itertools.pairwise(walks):
-        if mappings.first_position(before, files) > mappings.first_position(after, files):
+    """A row is made before those that refer to it."""
+    walks = [s.subject for s in plan.steps if s.verb is Verb.BACKFILL]
+    for child, later in itertools.combinations(walks, 2):
+        if later in mappings.built_on(child, files):
             raise UsageError(
-                f"The backfill from {before} comes before that from {after}, whose rows it builds on.",
-                hint="Put the backfills into the order of the mappings' positions, parents first.",
+                f"The backfill from {child} comes before that from {later}, whose rows it builds on.",
+                hint="Put the backfills in the plan into the other order.",
             )
 
 

@@ -57,6 +57,17 @@ def moved(conn: psycopg.Connection) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
+def assert_moved(conn: psycopg.Connection, expected: dict[str, list[tuple[object, ...]]]) -> None:
+    """All is as in `expected`. Says where not, by table and number: thousands of rows are no message."""
+    found = moved(conn)
+    for name, rows in expected.items():
+        if found[name] != rows:
+            ours, theirs = ({str(row) for row in side} for side in (found[name], rows))
+            raise AssertionError(
+                f"{name}: {len(found[name])} rows for {len(rows)}; {len(ours - theirs)} too many, {len(theirs - ours)} lacking"
+            )
+
+
 def control(conn: psycopg.Connection, **values: object) -> None:
     """Change the controls, as any psql may."""
     for column, value in values.items():
