@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from crmshift import db, governor
+from crmshift import backfill, db, governor
 from crmshift.embedded import EmbeddedServer
 from crmshift.embedded.account import home, server_account
 from crmshift.errors import UsageError
@@ -161,7 +161,10 @@ def settled(conn: psycopg.Connection) -> int:
     return done(conn)
 
 
-def test_who_waits_for_a_batch_is_seen_while_it_runs_and_the_next_one_is_half_as_large(make_database: Make) -> None:
+def test_who_waits_for_a_batch_is_seen_while_it_runs_and_the_next_one_is_half_as_large(
+    make_database: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "CHECK_EVERY", 3.0)  # it must not take so long
     dsn = make_database("history")
     with sessions(dsn, "application") as (application,), open_(dsn) as conn:
         signal(conn, "blocked_sessions", 1, 0)
@@ -177,7 +180,7 @@ def test_who_waits_for_a_batch_is_seen_while_it_runs_and_the_next_one_is_half_as
                 "delete from contacts where id = (select id from contacts order by id offset %s limit 1)",
                 done(conn) + 50,
             )
-            soon(lambda: its.seen.holding == {"blocked_sessions"}, timeout=3)
+            soon(lambda: "blocked_sessions" in its.seen.held, timeout=1.5)
             waiting.result()
             stood = settled(conn)
             soon(lambda: done(conn) > stood)
@@ -456,6 +459,19 @@ def test_a_batch_does_not_count_among_those_that_wait_or_are_old(make_database: 
         application("rollback")
         waiting.result()
         batch("commit")
+
+
+def test_a_batch_that_waits_for_another_is_nobody_it_keeps_waiting(make_database: Make) -> None:
+    dsn = make_database("unmoved")
+    with sessions(dsn, "one", "other") as (one, other), open_(dsn) as conn:
+        one("select crmshift.backfill_start('public.contacts')")
+        one("begin")
+        one("select crmshift.backfill_batch('public.contacts', 1)")
+        waiting = other.start("select crmshift.backfill_batch('public.contacts', 1)")
+        assert waiting.blocked()
+        assert reading(conn, "blocked_sessions") == 0
+        one("commit")
+        waiting.result()
 
 
 def test_a_role_that_may_not_look_is_told_what_it_lacks(make_database: Make) -> None:
