@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -386,6 +387,19 @@ def test_repair_splits_off_bad_rows_and_mends_the_rest(make_database: Make) -> N
         assert conn.execute("select count(*) from customers where city is distinct from 'Rome'").fetchone() == (50,)
         assert_agreement(conn)
         conn.execute("drop trigger spit on customers")
+        assert validation.repair(repairing).failed == 0
+        repairing.close()
+        assert_in_sync(conn)
+
+
+def test_repair_tries_again_where_a_row_is_locked_for_a_moment(make_database: Make) -> None:
+    dsn = make_database("parallel")
+    with open_(dsn) as conn, psycopg.connect(dsn) as application:
+        conn.execute("set session_replication_role = replica")
+        conn.execute("update contacts set city = 'Rome'")
+        application.execute("select from contacts where id = %s for update", [ADA])
+        threading.Timer(0.5, application.rollback).start()
+        repairing = db.connect(dsn, "tests")
         assert validation.repair(repairing).failed == 0
         repairing.close()
         assert_in_sync(conn)
