@@ -464,7 +464,7 @@ comment on function crmshift.after_truncate(text, boolean) is 'Follow a TRUNCATE
 
 -- What a statement wrote, made out from its transition tables was and changed. These return a statement to be executed in
 -- the trigger function, where the transition tables are; only when something has to be queued, so they may look things up.
-create function crmshift.changes_query(of_source text, operation text) returns text
+create function crmshift.pairs_query(of_source text, operation text) returns text
 language sql stable
 as $$
 with columns as (
@@ -476,7 +476,19 @@ with columns as (
     select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
       from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
      where i.indrelid = $1::regclass and i.indisprimary
-), subjects as (
+)
+select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n from changed as t', i.columns, c.row)
+               when 'DELETE' then format('select %s, %s as o, null::jsonb as n from was as t', i.columns, c.row)
+               else format('select %1$s, w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
+                           'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end
+  from columns as c, identity as i
+$$;
+comment on function crmshift.pairs_query(text, text) is 'A query over the transition tables: primary key of each row, and its mapped columns before (o) and after (n).';
+
+create function crmshift.changes_query(of_source text, operation text) returns text
+language sql stable
+as $$
+with subjects as (
     select string_agg(format('(%L, jsonb_build_object(%s), jsonb_build_object(%s), %L::boolean)', s.subject,
                              (select string_agg(format('%L, p.o -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
                              (select string_agg(format('%L, p.n -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
@@ -495,15 +507,38 @@ select format($sql$
              where p.o is distinct from p.n) as x
      cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
      where (x.o -> c.name) is distinct from (x.n -> c.name)
-     group by x.subject, x.key$sql$,
-              case $2 when 'INSERT' then format('select null::jsonb as o, %s as n from changed as t', c.row)
-                      when 'DELETE' then format('select %s as o, null::jsonb as n from was as t', c.row)
-                      else format('select w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
-                                  'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end,
-              s.rows)
-  from columns as c, identity as i, subjects as s
+     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2), s.rows)
+  from subjects as s
 $$;
 comment on function crmshift.changes_query(text, text) is 'A query over the transition tables: subject, key, op and the changed columns.';
+
+create function crmshift.overtaken_statement(of_source text, operation text) returns text
+language sql stable
+as $$
+-- One statement may write both sides of a row (a with that updates contacts and customers), or an application's trigger on the one side the
+-- other. The side whose triggers come first wins, for it is synced before the other one's writes are known. What a row no longer
+-- holds of what this statement wrote is therefore a conflict, and is logged as one.
+select format($sql$
+    insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
+    select s.subject, s.key, case when p.n is null or t.* is null then 'delete_origin_differs' else 'update_origin_differs' end,
+           'first_update_wins', %1$L, l.losing
+      from (%2$s) as p
+      left join %3$s as t on %4$s
+     cross join lateral (values %5$s) as s (subject, key)
+     cross join lateral (select jsonb_object_agg(c, jsonb_build_array(p.o -> c, p.n -> c)) from jsonb_object_keys(coalesce(p.n, p.o)) as c
+                          where c <> all (%6$L::text[]) and (p.o -> c) is distinct from (p.n -> c)
+                            and (to_jsonb(t) -> c) is distinct from (p.n -> c)) as l (losing)
+     where l.losing is not null$sql$,
+              case min(s.side) when 'legacy' then 'target' else 'legacy' end, crmshift.pairs_query($1, $2), $1::regclass,
+              (select string_agg(format('t.%1$I = p.%1$I', a.attname), ' and ')
+                 from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                where i.indrelid = $1::regclass and i.indisprimary),
+              string_agg(format('(%L, jsonb_build_object(%s))', s.subject,
+                                (select string_agg(format('%L, coalesce(p.n, p.o) -> %L', k, c), ', ') from unnest(s.key, s.columns) as u (k, c))), ', '),
+              array(select distinct c from crmshift.mapping as m, unnest(m.clock) as c where m.target = $1))
+  from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
+$$;
+comment on function crmshift.overtaken_statement(text, text) is 'A statement that logs what a statement wrote and a sync of the other side has overwritten meanwhile.';
 
 create function crmshift.queueing_statement(of_source text, operation text) returns text
 language sql stable

@@ -478,16 +478,7 @@ COMMENT ON FUNCTION crmshift.change_lead(lead uuid, changes jsonb) IS 'Change co
 CREATE FUNCTION crmshift.changes_query(of_source text, operation text) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
-with columns as (
-    select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
-      from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
-             where f.source = $1 and r.source = $1 and f.mode = 'sync'
-             union select c from crmshift.source_subject as s, unnest(s.columns) as c where s.source = $1) as c
-), identity as (
-    select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
-      from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-     where i.indrelid = $1::regclass and i.indisprimary
-), subjects as (
+with subjects as (
     select string_agg(format('(%L, jsonb_build_object(%s), jsonb_build_object(%s), %L::boolean)', s.subject,
                              (select string_agg(format('%L, p.o -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
                              (select string_agg(format('%L, p.n -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
@@ -506,13 +497,8 @@ select format($sql$
              where p.o is distinct from p.n) as x
      cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
      where (x.o -> c.name) is distinct from (x.n -> c.name)
-     group by x.subject, x.key$sql$,
-              case $2 when 'INSERT' then format('select null::jsonb as o, %s as n from changed as t', c.row)
-                      when 'DELETE' then format('select %s as o, null::jsonb as n from was as t', c.row)
-                      else format('select w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
-                                  'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end,
-              s.rows)
-  from columns as c, identity as i, subjects as s
+     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2), s.rows)
+  from subjects as s
 $_$;
 
 -- Name: FUNCTION changes_query(of_source text, operation text); Type: COMMENT
@@ -2235,6 +2221,65 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.noting_statement(of_source text, operation text) IS 'A statement that gives what this transaction just queued the old and new values of the columns it had changed.';
 
+-- Name: overtaken_statement(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.overtaken_statement(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+-- One statement may write both sides of a row (a with that updates contacts and customers), or an application's trigger on the one side the
+-- other. The side whose triggers come first wins, for it is synced before the other one's writes are known. What a row no longer
+-- holds of what this statement wrote is therefore a conflict, and is logged as one.
+select format($sql$
+    insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
+    select s.subject, s.key, case when p.n is null or t.* is null then 'delete_origin_differs' else 'update_origin_differs' end,
+           'first_update_wins', %1$L, l.losing
+      from (%2$s) as p
+      left join %3$s as t on %4$s
+     cross join lateral (values %5$s) as s (subject, key)
+     cross join lateral (select jsonb_object_agg(c, jsonb_build_array(p.o -> c, p.n -> c)) from jsonb_object_keys(coalesce(p.n, p.o)) as c
+                          where c <> all (%6$L::text[]) and (p.o -> c) is distinct from (p.n -> c)
+                            and (to_jsonb(t) -> c) is distinct from (p.n -> c)) as l (losing)
+     where l.losing is not null$sql$,
+              case min(s.side) when 'legacy' then 'target' else 'legacy' end, crmshift.pairs_query($1, $2), $1::regclass,
+              (select string_agg(format('t.%1$I = p.%1$I', a.attname), ' and ')
+                 from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                where i.indrelid = $1::regclass and i.indisprimary),
+              string_agg(format('(%L, jsonb_build_object(%s))', s.subject,
+                                (select string_agg(format('%L, coalesce(p.n, p.o) -> %L', k, c), ', ') from unnest(s.key, s.columns) as u (k, c))), ', '),
+              array(select distinct c from crmshift.mapping as m, unnest(m.clock) as c where m.target = $1))
+  from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
+$_$;
+
+-- Name: FUNCTION overtaken_statement(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.overtaken_statement(of_source text, operation text) IS 'A statement that logs what a statement wrote and a sync of the other side has overwritten meanwhile.';
+
+-- Name: pairs_query(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.pairs_query(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+with columns as (
+    select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
+      from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
+             where f.source = $1 and r.source = $1 and f.mode = 'sync'
+             union select c from crmshift.source_subject as s, unnest(s.columns) as c where s.source = $1) as c
+), identity as (
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
+      from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+     where i.indrelid = $1::regclass and i.indisprimary
+)
+select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n from changed as t', i.columns, c.row)
+               when 'DELETE' then format('select %s, %s as o, null::jsonb as n from was as t', i.columns, c.row)
+               else format('select %1$s, w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
+                           'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end
+  from columns as c, identity as i
+$_$;
+
+-- Name: FUNCTION pairs_query(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.pairs_query(of_source text, operation text) IS 'A query over the transition tables: primary key of each row, and its mapped columns before (o) and after (n).';
+
 -- Name: partitions_of(text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.partitions_of(source text) RETURNS TABLE(name text)
@@ -3564,6 +3609,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'lead_appointments', true);
             end if;
@@ -3636,6 +3682,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'customer_custom_fields', true);
             end if;
@@ -3708,6 +3755,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'customers', true);
             end if;
@@ -3781,6 +3829,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'contact_custom_fields', true);
             end if;
@@ -3851,6 +3900,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'contacts', true);
             end if;
@@ -3920,6 +3970,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'appointments', true);
             end if;
@@ -3990,6 +4041,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             perform crmshift.follow_primary_lead($1);
             expected_1 := crmshift.sync_contacts($1);
             if op = 'INSERT' then
@@ -4445,6 +4497,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement('public.appointments', tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4545,6 +4600,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement('public.contact_custom_fields', tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4625,6 +4683,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement('public.contacts', tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4706,6 +4767,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement('public.customer_custom_fields', tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4786,6 +4850,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement('public.customers', tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4900,6 +4967,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement('public.lead_appointments', tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4986,6 +5056,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement('public.leads', tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5204,7 +5277,8 @@ declare
 begin
     if out_of_time is not true then
         begin
-            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', %17$L, true);%11$s
 %5$s
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);
@@ -5251,7 +5325,7 @@ begin
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
        k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
-       calls.queues_reached)
+       calls.queues_reached, s.side)
   from s, k, calls, about
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
@@ -5316,6 +5390,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, control.raising);
     else
+        if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
+            execute crmshift.overtaken_statement(%13$L, tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
