@@ -213,12 +213,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then %14$L else %10$L end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);%15$s
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, %14$L, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+        end if;%15$s
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -231,12 +231,12 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement(%13$L, tg_op);%18$s
+        execute (select c.queueing from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);%18$s
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, control.raising);
     else
         if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
-            execute crmshift.overtaken_statement(%13$L, tg_op);
+            execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
         end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
@@ -246,7 +246,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement(%13$L, tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
