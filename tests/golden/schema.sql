@@ -5372,6 +5372,10 @@ with s as (
     union all
     select o::integer, x from s, jsonb_array_elements_text(s.partitions) with ordinality as a (x, o)
 )
+select 0, format('statements of %s in crmshift.capture', s.source),
+       format('insert into crmshift.capture select * from crmshift.capture_of(%L)', s.schema || '.' || s.name)
+  from s
+union all
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
 as $sync$
