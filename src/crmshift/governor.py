@@ -111,10 +111,11 @@ def is_in_the_way(conn: Connection) -> bool:
 
 
 def holds(conn: Connection) -> tuple[Hold, ...]:
-    """What holds the backfill by what was last read; empty where nothing is installed."""
+    """What holds the backfill by what was last read; where nobody is at work that is an operator's word alone."""
     if not installed(conn):
         return ()
-    return tuple(Hold(*row) for row in db.fetch_all(conn, "select * from crmshift.backfill_hold"))
+    held = tuple(Hold(*row) for row in db.fetch_all(conn, "select * from crmshift.backfill_hold"))
+    return held if db.driver(conn) else tuple(h for h in held if h.signal == "paused")
 
 
 def signals(conn: Connection) -> tuple[Signal, ...]:

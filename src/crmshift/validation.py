@@ -125,7 +125,8 @@ def _hand_over(conn: Connection, mapping: str, workspace: UUID | None, kinds: li
     size, done, failed = BatchSize(), 0, 0
     target = db.fetch_value(conn, "select batch_seconds from crmshift.backfill_control")
     while done < len(keys):
-        taken = _Repairing(conn, mapping, keys[done:], size.within(MOST_FOR_REPAIR))
+        size = size.within(MOST_FOR_REPAIR)
+        taken = _Repairing(conn, mapping, keys[done : done + size.rows], size)
         started = time.monotonic()
         failed += taken.batch()
         done, size = done + taken.taken, taken.size
