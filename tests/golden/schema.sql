@@ -2988,20 +2988,20 @@ $$;
 
 COMMENT ON FUNCTION crmshift.set_primary_lead(lead uuid) IS 'Make this lead the primary one of its customer: the one legacy sees. The contact and its appointments follow.';
 
--- Name: settle_held(); Type: FUNCTION
+-- Name: settle_held(text[]); Type: FUNCTION
 
-CREATE FUNCTION crmshift.settle_held() RETURNS void
+CREATE FUNCTION crmshift.settle_held(failed_by text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
 -- This transaction has just met rows that the other side had queued writes of, or had already, and queued its own. Now that
--- both are known they can be settled; what cannot stays queued.
+-- both are known they can be settled; what cannot stays queued. Likewise what failed by these sqlstates, where the cause is gone.
 declare
     r record;
     state text;
     why text;
 begin
     for r in select subject, key, array_agg(id) as ids from crmshift.sync_queue
-              where txid = pg_current_xact_id() and reason = 'held' and attempts = 0 group by subject, key loop
+              where txid = pg_current_xact_id() and (reason = 'held' or reason in ('failed', 'parent') and sqlstate = any (failed_by) and key <> '{}') and attempts = 0 group by subject, key loop
         begin
             perform crmshift.settle_row(r.subject, r.key);
         exception when others then
@@ -3012,9 +3012,9 @@ begin
 end
 $$;
 
--- Name: FUNCTION settle_held(); Type: COMMENT
+-- Name: FUNCTION settle_held(failed_by text[]); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.settle_held() IS 'Settle at once what this transaction held back; called by the triggers.';
+COMMENT ON FUNCTION crmshift.settle_held(failed_by text[]) IS 'Settle at once what this transaction held back, and what failed by some sqlstates; called by the triggers.';
 
 -- Name: settle_nested(); Type: FUNCTION
 
@@ -5056,6 +5056,7 @@ begin
       into customers, demoted, closed
       from taken as t cross join unnest(t.customer_ids) as c;
     perform crmshift.elect_or_queue(customers, demoted, closed);
+    perform crmshift.settle_held(array['23502', 'SH010']);  -- what legacy wrote meanwhile, and found no lead for
     perform crmshift.follow_appointments(customers);
     return null;
 end
