@@ -133,7 +133,10 @@ def _present(stage: Stage, side: str) -> dict[Subject, Row]:
     """What a side has in the end. What legacy has no place for is unknown there."""
     rows: dict[Subject, Row] = {}
     for table in _ROWS[side]:
-        for (row,) in stage.dba.execute(f"select to_jsonb(t) from {table} as t".encode()).fetchall():
+        # by number: one that was moved comes after the one it had to make way for
+        for (row,) in stage.dba.execute(
+            f"select to_jsonb(t) from {table} as t order by to_jsonb(t) -> 'id'".encode()
+        ).fetchall():
             rows.update(_subjects(table, row))
     if side == "target":
         for (row,) in stage.dba.execute("select to_jsonb(t) from leads as t where is_primary").fetchall():
