@@ -258,6 +258,8 @@ begin
                    (select string_agg(quote_ident(k), ', ' order by j) as by_key from unnest(columns) with ordinality as v (k, j)) as o
         ) into arrays, last, n using coalesce(r.last_key, r.low_key), r.high_key, batch_size;
         if arrays[1] is not null then
+            -- The target grows from nothing under plans that were cached when it was small, and would read all of it for every batch.
+            execute 'discard plans';
             select b.written, b.queued into inserted, bad
               from crmshift.write_batch(array(select m.name from crmshift.backfill_mappings(of_source) as m), arrays, 'fill') as b;
         end if;
