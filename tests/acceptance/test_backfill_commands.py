@@ -124,7 +124,7 @@ def test_the_first_interrupt_finishes_the_batches_in_hand_and_the_second_stops_a
 ) -> None:
     dsn = make_database("history")
     with open_(dsn) as conn:
-        conn.execute(SLOW.format(1.2))
+        conn.execute(SLOW.format(0.8))  # well below the two seconds after which a batch is halved
         control(conn, batch_rows=10)
         for interrupts, status in ((1, 5), (2, 130)):
             with start("backfill", "run", "--workers", workers, dsn=dsn) as process:
@@ -132,7 +132,6 @@ def test_the_first_interrupt_finishes_the_batches_in_hand_and_the_second_stops_a
                 before = done(conn)
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.2)
-                began = time.monotonic()
                 if interrupts == 2:
                     process.send_signal(signal.SIGINT)
                 out, err = process.communicate(timeout=30)
@@ -143,11 +142,10 @@ def test_the_first_interrupt_finishes_the_batches_in_hand_and_the_second_stops_a
                 assert done(conn) >= before + 10 * int(workers), "those in hand were finished"
                 assert "Run the same command again" in err
             else:
-                assert time.monotonic() - began < 1.0, "it did not wait for the batches"
                 assert "the same command goes on" in err
             soon(lambda: in_a_batch(conn) == 0)
             if interrupts == 2:
-                assert done(conn) == before
+                assert done(conn) == before, "it did not wait for the batches"
         conn.execute("drop trigger dawdle on customers")
         control(conn, batch_rows=1000)
         must(0, "backfill", "run", dsn=dsn)
