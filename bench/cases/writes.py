@@ -1,0 +1,124 @@
+"""Writes on contacts: one row, one row's unmapped column, many rows; beside other ways to sync, and none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from statistics import fmean
+
+from bench.agreement import require_filled, require_none, require_staged, require_synced
+from bench.case import Case, Figure, Sample, ratio, turned
+from bench.databases import Databases, Template, calm, connect, text, timed, without_sync
+from bench.pgbench import Load, Script
+from bench.scale import Scale
+
+VARIANTS = ("none", "row_trigger", "pgroll", "crmshift")
+
+
+class Variants:
+    """The same migrated database four times: without triggers, with those of either peer, with crmshift's."""
+
+    def __init__(self, databases: Databases, contacts: int) -> None:
+        self.server = databases.server
+        self._databases = databases
+        self._template = Template(contacts, True, "parallel-operation")
+
+    @cached_property
+    def dsns(self) -> dict[str, str]:
+        dsns = {v: self._databases.clone(self._template, f"writes_{v}") for v in VARIANTS}
+        for variant, dsn in dsns.items():
+            if variant != "crmshift":
+                without_sync(dsn)
+            with connect(dsn) as conn:
+                conn.execute("alter table public.contacts add column unmapped integer not null default 0")
+                if variant in ("row_trigger", "pgroll"):
+                    conn.execute(text(f"peers/{variant}"))
+                if variant == "pgroll":
+                    conn.execute("call public.bench_stage_backfill(5000)")
+                conn.execute(
+                    "vacuum (full, analyze) public.contacts"
+                )  # whatever was done to it: the same table everywhere
+        return dsns
+
+    def require_done(self, variant: str) -> None:
+        """Raises where the other side has not followed."""
+        dsn = self.dsns[variant]
+        if variant == "crmshift":
+            require_synced(dsn)
+        elif variant == "row_trigger":
+            require_filled(dsn)
+        elif variant == "pgroll":
+            require_staged(dsn, all_of_them=True)
+
+
+def cases(databases: Databases, scale: Scale) -> list[Case]:
+    """One row with a lead's fact, one with a customer's, one with neither, and many rows at once."""
+    variants = Variants(databases, scale.contacts)
+    against_peers = (
+        ratio("crmshift", "row_trigger", 1.0),
+        ratio("crmshift", "none"),
+        ratio("row_trigger", "none"),
+        ratio("pgroll", "none"),
+    )
+    unmapped = (ratio("crmshift", "none", 1.1), ratio("row_trigger", "none"), ratio("pgroll", "none"))
+    many = (ratio("crmshift", "none", 2.5), ratio("row_trigger", "none"), ratio("pgroll", "none"))
+    found = []
+    for durable in (True, False):
+        how = "durable" if durable else "processor-bound"
+
+        def single(
+            script: str, what: str, figures: tuple[Figure, ...], durable: bool = durable, how: str = how
+        ) -> Case:
+            return Case(f"{what}, {how}", "ms", _single_row(variants, scale, script, durable), figures)
+
+        found += [
+            single("status", "single-row write of a status", against_peers),
+            single("address", "single-row write of an address", against_peers),
+            single("unmapped", "update of an unmapped column", unmapped),
+            Case(f"UPDATE of {scale.bulk:,} rows, {how}", "s", _many_rows(variants, scale, durable), many),
+        ]
+    return found
+
+
+def _single_row(variants: Variants, scale: Scale, script: str, durable: bool) -> Callable[[int], Sample]:
+    def sample(number: int) -> Sample:
+        took = {}
+        for variant in turned(VARIANTS, number):
+            dsn = variants.dsns[variant]
+            calm(dsn)
+            load = Load(variants.server, dsn, [Script(script)], {"contacts": scale.contacts}, durable=durable)
+            ms = load.run(transactions=scale.transactions).milliseconds()
+            took[variant] = fmean(ms[len(ms) // 20 :])  # without those that compile and plan
+            variants.require_done(variant)
+        return {variant: took[variant] for variant in VARIANTS}
+
+    return sample
+
+
+def _many_rows(variants: Variants, scale: Scale, durable: bool) -> Callable[[int], Sample]:
+    def sample(number: int) -> Sample:
+        took = {}
+        for variant in turned(VARIANTS, number):
+            dsn = variants.dsns[variant]
+            calm(dsn)
+            with connect(dsn) as conn:
+                row = conn.execute(
+                    "select id, clock_timestamp()::text from public.contacts order by id offset %s limit 1",
+                    [scale.bulk - 1],
+                ).fetchone()
+            assert row is not None
+            last, town = row
+            took[variant] = timed(
+                dsn,
+                f"update public.contacts set city = 'Town {town}', updated_at = clock_timestamp() where id <= '{last}'",
+                durable=durable,
+            )
+            require_none(
+                dsn,
+                "rows that were not updated",
+                f"select count(*) - {scale.bulk} from public.contacts where city = 'Town {town}'",
+            )
+            variants.require_done(variant)
+        return {variant: took[variant] for variant in VARIANTS}
+
+    return sample
