@@ -30,14 +30,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of work. `sample` measures every variant once, in `unit`, checks that the work was done, and raises
-    `BenchFailed` where it was not. `slow`: sampled in fewer rounds."""
+    """One kind of work.
+
+    sample: measures every variant once, in `unit`; it is told the number of the round. verify: called after the first and the last
+    round; raises `BenchFailed` where what was measured was not done, unless `sample` did so already. slow: sampled in fewer rounds.
+    """
 
     name: str
     unit: str
     sample: Callable[[int], Sample]
     figures: tuple[Figure, ...]
     slow: bool = False
+    verify: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -125,16 +125,13 @@ def without_sync(dsn: str) -> None:
             conn.execute(str(statement))
 
 
-def calm(dsn: str) -> None:
+def calm(dsn: str, tables: str = MAPPED) -> None:
     """Before something is timed: nothing left to vacuum, nothing left to write out, no autovacuum at work."""
     with connect(dsn) as conn:
-        tables = conn.execute(
-            "select c.relname from pg_class as c where c.relnamespace = 'public'::regnamespace and c.relname = any (%s)",
-            [MAPPED.split(", ")],
-        ).fetchall()
-        conn.execute(
-            sql.SQL("vacuum (analyze) {}").format(sql.SQL(", ").join(sql.Identifier(str(t)) for (t,) in tables))
+        there = conn.execute(
+            "select t from unnest(%s::text[]) as t where to_regclass(t) is not null", [tables.split(", ")]
         )
+        conn.execute(f"vacuum (analyze) {', '.join(str(t) for (t,) in there.fetchall())}".encode())
         conn.execute("checkpoint")
         deadline = time.monotonic() + 60
         while conn.execute("select 1 from pg_stat_activity where backend_type = 'autovacuum worker'").fetchone():

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psycopg
+
 from bench.case import BenchFailed, Case, Result, Sample
 from bench.scale import Scale
 
@@ -25,13 +27,16 @@ def run(cases: Sequence[Case], scale: Scale) -> Outcome:
     failed: dict[str, str] = {}
     for number in range(1, max(scale.rounds, scale.slow_rounds) + 1):
         for case in cases:
-            if case.name in failed or number > (scale.slow_rounds if case.slow else scale.rounds):
+            last = scale.slow_rounds if case.slow else scale.rounds
+            if case.name in failed or number > last:
                 continue
             started = time.monotonic()
             try:
                 samples[case.name].append(case.sample(number))
+                if number in (1, last):
+                    case.verify()
                 told = f"{time.monotonic() - started:.0f} s"
-            except BenchFailed as failure:
+            except (BenchFailed, psycopg.Error) as failure:
                 failed[case.name] = str(failure)
                 told = f"FAILED: {failure}"
             print(f"round {number}: {case.name}: {told}", file=sys.stderr, flush=True)

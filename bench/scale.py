@@ -34,7 +34,7 @@ FULL = Scale(
     changing=100_000,
     transactions=5_000,
     seconds=15,
-    rounds=7,
+    rounds=5,
     slow_rounds=3,
 )
 QUICK = Scale(

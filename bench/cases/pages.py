@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 
-from bench.agreement import require_synced
+from bench.agreement import require_settled
 from bench.case import Case, Figure, Sample, difference, turned
 from bench.command import crmshift
 from bench.databases import Databases, Template, calm, without_sync
@@ -51,10 +51,22 @@ class Mix:
 def cases(databases: Databases, scale: Scale) -> list[Case]:
     """The mix with sync and without, and the mix while an unthrottled backfill runs."""
     mix = Mix(databases, scale)
+
+    def verify() -> None:
+        require_settled(mix.dsns["crmshift"])
+
     found = []
     for durable in (True, False):
         how = "durable" if durable else "processor-bound"
-        found.append(Case(f"CRM pages, 90 % reads, saturated, {how}", "", _saturated(mix, durable), _WITH_AND_WITHOUT))
+        found.append(
+            Case(
+                f"CRM pages, 90 % reads, saturated, {how}",
+                "",
+                _saturated(mix, durable),
+                _WITH_AND_WITHOUT,
+                verify=verify,
+            )
+        )
     found.append(
         Case("CRM pages at half that rate while a backfill runs", "", _beside_a_backfill(mix), _BESIDE, slow=True)
     )
@@ -79,7 +91,6 @@ def _saturated(mix: Mix, durable: bool) -> Callable[[int], Sample]:
         for variant in turned(("none", "crmshift"), number):
             calm(mix.dsns[variant])
             runs[variant] = mix.load(mix.dsns[variant], durable=durable).run(seconds=mix.scale.seconds)
-        require_synced(mix.dsns["crmshift"])
         found = {}
         for variant, how in (("none", "without"), ("crmshift", "with")):
             found[f"tps {how}"] = runs[variant].tps
@@ -104,7 +115,7 @@ def _beside_a_backfill(mix: Mix) -> Callable[[int], Sample]:
             started = time.time()
             crmshift("backfill", "run", dsn=dsn)
             ended = time.time()
-        require_synced(dsn)
+        queued = require_settled(dsn)
         mix.databases.drop(name)
         before = [t.ms for t in done if quiet_from <= t.ended < started]
         during = [t.ms for t in done if started <= t.ended <= ended]
@@ -114,6 +125,7 @@ def _beside_a_backfill(mix: Mix) -> Callable[[int], Sample]:
             "ms p95 before": percentile(before, 0.95),
             "ms p95 during": percentile(during, 0.95),
             "ms longest": max(during),
+            "keys queued": float(queued),
         }
 
     return sample

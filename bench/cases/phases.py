@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from bench.agreement import require_synced
+from bench.agreement import require_settled
 from bench.case import BenchFailed, Case, Figure, Sample
 from bench.command import crmshift
 from bench.databases import Databases, Template, connect
@@ -75,8 +75,7 @@ def _changes(databases: Databases, scale: Scale, slow: bool) -> Callable[[int], 
             with _application(dsn, scale.changing, slow) as felt:
                 crmshift(*arguments, dsn=dsn)
             if phase == "parallel-operation":
-                crmshift("sync", "drain", dsn=dsn)
-                require_synced(dsn)
+                require_settled(dsn)
             found[f"ms {phase}"] = felt.longest * 1000
             errors += felt.errors
             statements += felt.statements
