@@ -45,6 +45,7 @@ class Databases:
         """The name of a template; made when it is first asked for."""
         if wanted.name not in self._made:
             if wanted.phase == "legacy":
+                self.drop(wanted.name)  # one that was not finished
                 self._admin(sql.SQL("create database {}").format(sql.Identifier(wanted.name)))
                 self._seed(wanted)
             else:

@@ -36,9 +36,8 @@ class Variants:
                     conn.execute(text(f"peers/{variant}"))
                 if variant == "pgroll":
                     conn.execute("call public.bench_stage_backfill(5000)")
-                conn.execute(
-                    "vacuum (full, analyze) public.contacts"
-                )  # whatever was done to it: the same table everywhere
+                # Whatever was done to it: it begins as compact as the others.
+                conn.execute("vacuum (full, analyze) public.contacts")
         return dsns
 
     def verify(self) -> None:
@@ -48,40 +47,33 @@ class Variants:
         require_staged(self.dsns["pgroll"])
 
 
+AGAINST_PEERS = (
+    ratio("crmshift", "row_trigger", 1.0),
+    ratio("crmshift", "none"),
+    ratio("row_trigger", "none"),
+    ratio("pgroll", "none"),
+)
+UNMAPPED = (ratio("crmshift", "none", 1.1), ratio("row_trigger", "none"), ratio("pgroll", "none"))
+MANY = (ratio("crmshift", "none", 2.5), ratio("row_trigger", "none"), ratio("pgroll", "none"))
+
+
 def cases(databases: Databases, scale: Scale) -> list[Case]:
     """One row with a lead's fact, one with a customer's, one with neither, and many rows at once."""
     variants = Variants(databases, scale.contacts)
-    against_peers = (
-        ratio("crmshift", "row_trigger", 1.0),
-        ratio("crmshift", "none"),
-        ratio("row_trigger", "none"),
-        ratio("pgroll", "none"),
-    )
-    unmapped = (ratio("crmshift", "none", 1.1), ratio("row_trigger", "none"), ratio("pgroll", "none"))
-    many = (ratio("crmshift", "none", 2.5), ratio("row_trigger", "none"), ratio("pgroll", "none"))
+
+    def case(what: str, unit: str, sample: Callable[[int], Sample], figures: tuple[Figure, ...]) -> Case:
+        return Case(what, unit, sample, figures, verify=variants.verify)
+
     found = []
     for durable in (True, False):
         how = "durable" if durable else "processor-bound"
-
-        def single(
-            script: str, what: str, figures: tuple[Figure, ...], durable: bool = durable, how: str = how
-        ) -> Case:
-            return Case(
-                f"{what}, {how}", "ms", _single_row(variants, scale, script, durable), figures, verify=variants.verify
-            )
-
-        found += [
-            single("status", "single-row write of a status", against_peers),
-            single("address", "single-row write of an address", against_peers),
-            single("unmapped", "update of an unmapped column", unmapped),
-            Case(
-                f"UPDATE of {scale.bulk:,} rows, {how}",
-                "s",
-                _many_rows(variants, scale, durable),
-                many,
-                verify=variants.verify,
-            ),
-        ]
+        for script, what, figures in (
+            ("status", "single-row write of a status", AGAINST_PEERS),
+            ("address", "single-row write of an address", AGAINST_PEERS),
+            ("unmapped", "update of an unmapped column", UNMAPPED),
+        ):
+            found.append(case(f"{what}, {how}", "ms", _single_row(variants, scale, script, durable), figures))
+        found.append(case(f"UPDATE of {scale.bulk:,} rows, {how}", "s", _many_rows(variants, scale, durable), MANY))
     return found
 
 
