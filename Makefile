@@ -32,7 +32,7 @@ format: $(READY) ## put the Python in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure everything, for docs/benchmarks.md: about an hour; ARGS=profile shows where the time of one write goes
+bench: $(READY) ## measure everything, for docs/benchmarks.md: over an hour; ARGS=profile shows where the time of one write goes
 	$(BIN)/python -m bench $(ARGS)
 
 bench-quick: $(READY) ## the same at small scale: about two minutes
