@@ -108,6 +108,10 @@ with s as (
     union all
     select o::integer, x from s, jsonb_array_elements_text(s.partitions) with ordinality as a (x, o)
 )
+select 0, format('statements of %s in crmshift.capture', s.source),
+       format('insert into crmshift.capture select * from crmshift.capture_of(%L)', s.schema || '.' || s.name)
+  from s
+union all
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
 as $sync$
@@ -122,7 +126,8 @@ declare
 begin
     if out_of_time is not true then
         begin
-            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', %17$L, true);%11$s
 %5$s
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);
@@ -169,7 +174,7 @@ begin
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
        k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
-       calls.queues_reached)
+       calls.queues_reached, s.side)
   from s, k, calls, about
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
@@ -212,12 +217,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then %14$L else %10$L end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);%15$s
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, %14$L, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+        end if;%15$s
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -230,10 +235,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement(%13$L, tg_op);%18$s
+        execute (select c.queueing from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);%18$s
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, control.raising);
     else
+        if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -242,7 +250,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement(%13$L, tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;

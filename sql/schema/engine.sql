@@ -308,6 +308,42 @@ end
 $$;
 comment on function crmshift.legacy_row(text, jsonb, boolean) is 'A row of legacy as it is, or as the target says it should be.';
 
+create function crmshift.log_overwritten() returns void
+language plpgsql
+as $$
+-- A trigger of the application may write a table that the sync had still to write: from customers, say, the lead. What did not
+-- stand is a conflict, and is logged as one.
+declare
+    n record;
+    lost jsonb;
+begin
+    for n in
+        select q.subject, q.key, q.side, q.table_name, min(q.op) as op, jsonb_object_agg(c.name, c.pair order by q.id) as changed,
+               (select string_agg(format('t.%I = ($2 ->> %L)::%s', col, k, format_type(a.atttypid, a.atttypmod)), ' and ')
+                  from crmshift.source_subject as s
+                 cross join unnest(s.key, s.columns) as u (k, col)
+                  join pg_catalog.pg_attribute as a on a.attrelid = q.table_name::regclass and a.attname = col
+                 where s.source = q.table_name and s.subject = q.subject and s.mode = 'sync') as is_key
+          from crmshift.sync_queue as q, jsonb_each(q.changed) as c (name, pair)
+         where q.txid = pg_current_xact_id() and q.reason = 'nested' and q.table_name is not null
+         group by q.subject, q.key, q.side, q.table_name
+    loop
+        execute format('select jsonb_object_agg(c.name, c.pair) from jsonb_each($1) as c (name, pair)
+                         where exists (select from %1$s as t where %2$s)
+                           and ($3 or not exists (select from %1$s as t where %2$s and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
+                           and c.name not in (select k from crmshift.mapping as m, unnest(m.clock) as k where m.target = %3$L)',
+                       n.table_name::regclass, n.is_key, n.table_name)
+           into lost using n.changed, n.key, n.op = 'delete';
+        if lost is not null then
+            insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
+            values (n.subject, n.key, case n.op when 'delete' then 'delete_origin_differs' else 'update_origin_differs' end, 'first_update_wins',
+                    case n.side when 'legacy' then 'target' else 'legacy' end, lost);
+        end if;
+    end loop;
+end
+$$;
+comment on function crmshift.log_overwritten() is 'Log what triggers of the application wrote inside a sync that the sync then overwrote.';
+
 create function crmshift.settle_nested() returns void
 language plpgsql
 as $$
@@ -318,6 +354,7 @@ declare
 begin
     for pass in 1 .. 3 loop
         perform set_config('crmshift.noted', '', true);
+        perform crmshift.log_overwritten();
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
@@ -461,69 +498,3 @@ begin
 end
 $$;
 comment on function crmshift.after_truncate(text, boolean) is 'Follow a TRUNCATE to the other side.';
-
--- What a statement wrote, made out from its transition tables was and changed. These return a statement to be executed in
--- the trigger function, where the transition tables are; only when something has to be queued, so they may look things up.
-create function crmshift.changes_query(of_source text, operation text) returns text
-language sql stable
-as $$
-with columns as (
-    select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
-      from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
-             where f.source = $1 and r.source = $1 and f.mode = 'sync'
-             union select c from crmshift.source_subject as s, unnest(s.columns) as c where s.source = $1) as c
-), identity as (
-    select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
-      from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-     where i.indrelid = $1::regclass and i.indisprimary
-), subjects as (
-    select string_agg(format('(%L, jsonb_build_object(%s), jsonb_build_object(%s), %L::boolean)', s.subject,
-                             (select string_agg(format('%L, p.o -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
-                             (select string_agg(format('%L, p.n -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
-                             s.whole), ', ') as rows
-      from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
-)
-select format($sql$
-    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) as changed
-      from (select s.subject, k.key,
-                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n
-              from (%1$s) as p
-             cross join lateral (values %2$s) as s (subject, was_key, is_key, whole)
-             cross join lateral (select s.was_key, p.o, case when s.is_key = s.was_key then p.n end where p.o is not null
-                                 union all
-                                 select s.is_key, null, p.n where p.n is not null and (p.o is null or s.is_key <> s.was_key)) as k (key, o, n)
-             where p.o is distinct from p.n) as x
-     cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
-     where (x.o -> c.name) is distinct from (x.n -> c.name)
-     group by x.subject, x.key$sql$,
-              case $2 when 'INSERT' then format('select null::jsonb as o, %s as n from changed as t', c.row)
-                      when 'DELETE' then format('select %s as o, null::jsonb as n from was as t', c.row)
-                      else format('select w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
-                                  'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end,
-              s.rows)
-  from columns as c, identity as i, subjects as s
-$$;
-comment on function crmshift.changes_query(text, text) is 'A query over the transition tables: subject, key, op and the changed columns.';
-
-create function crmshift.queueing_statement(of_source text, operation text) returns text
-language sql stable
-as $$
--- The parents as well: what hangs on a row may be what makes its parent's row necessary.
-select format('with c as (%1$s) insert into crmshift.sync_queue (subject, key, side, op, reason, changed) select c.subject, c.key, %2$L, c.op, ''paused'', c.changed from c',
-              crmshift.changes_query($1, $2), min(s.side))
-       || coalesce((select string_agg(format(' union all select distinct %L, jsonb_build_object(%s), %L, ''update'', ''parent'', null::jsonb from %I as r', p.subject,
-                                             (select string_agg(format('%L, r.%I', k, c), ', ' order by i) from unnest(p.key, p.columns) with ordinality as u (k, c, i)),
-                                             p.side, case $2 when 'DELETE' then 'was' else 'changed' end), '')
-                      from crmshift.source_subject as p where p.source = $1 and p.mode = 'fill'), '')
-  from crmshift.source_subject as s where s.source = $1
-$$;
-comment on function crmshift.queueing_statement(text, text) is 'A statement that queues what a statement wrote, instead of syncing it.';
-
-create function crmshift.noting_statement(of_source text, operation text) returns text
-language sql stable
-as $$
-select format('update crmshift.sync_queue as q set changed = c.changed, op = c.op from (%s) as c '
-              'where q.txid = pg_current_xact_id() and q.reason in (''failed'', ''held'') and q.changed is null and q.subject = c.subject and q.key = c.key',
-              crmshift.changes_query($1, $2))
-$$;
-comment on function crmshift.noting_statement(text, text) is 'A statement that gives what this transaction just queued the old and new values of the columns it had changed.';

@@ -185,12 +185,13 @@ def _attach(planned: PlannedStep, description: dict[str, Any], derive: _Derivati
     if planned.fires == "always":
         statements += tuple(_fire_always(name, table) for name in TRIGGERS)
         statements += tuple(_fire_always(name, p, partition=True) for p in partitions for name in TRIGGERS)
+    forget = sql.SQL("delete from crmshift.capture where source = {}").format(table).as_string()
     functions = [s.object for s in statements if s.sql.startswith("create or replace function")]
     triggers = [_drop_trigger(name, table) for name in TRIGGERS]
     triggers += [_drop_trigger(name, partition, partition=True) for partition in partitions for name in TRIGGERS]
     # On a trigger function nothing but triggers can depend: here those of partitions made, or detached, since then.
     drops = [_drop_function(f, cascade=f.startswith("crmshift.tg_")) for f in reversed(functions)]
-    return Step(planned, statements, (*triggers, *drops))
+    return Step(planned, statements, (*triggers, *drops, Statement(statements[0].object, forget)))
 
 
 def _drop_function(name: str, *, cascade: bool = False) -> Statement:

@@ -430,6 +430,59 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.call_writer(verb text, of_mapping text, keys jsonb) IS 'Call fill_, sync_ or remove_<mapping> with keys given as a json array of objects.';
 
+-- Name: capture; Type: TABLE
+
+CREATE TABLE crmshift.capture (
+    source text NOT NULL,
+    operation text NOT NULL,
+    queueing text NOT NULL,
+    noting text NOT NULL,
+    nesting text NOT NULL,
+    overtaken text NOT NULL,
+    CONSTRAINT operation_is_known CHECK ((operation = ANY (ARRAY['INSERT'::text, 'UPDATE'::text, 'DELETE'::text])))
+);
+
+-- Name: TABLE capture; Type: COMMENT
+
+COMMENT ON TABLE crmshift.capture IS 'Statements that make out what a statement wrote, for the trigger functions. Worded by capture_of() when a table gets its triggers.';
+
+-- Name: COLUMN capture.source; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.capture.source IS 'Table that is written.';
+
+-- Name: COLUMN capture.operation; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.capture.operation IS 'Kind of statement, as tg_op has it.';
+
+-- Name: COLUMN capture.queueing; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.capture.queueing IS 'Queues it, instead of syncing it.';
+
+-- Name: COLUMN capture.noting; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.capture.noting IS 'Gives what this transaction just queued the old and new values.';
+
+-- Name: COLUMN capture.nesting; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.capture.nesting IS 'Notes it, inside a sync.';
+
+-- Name: COLUMN capture.overtaken; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.capture.overtaken IS 'Logs what of it a sync of the other side has overwritten meanwhile.';
+
+-- Name: capture_of(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.capture_of(of_source text) RETURNS SETOF crmshift.capture
+    LANGUAGE sql STABLE
+    AS $_$
+select $1, o, crmshift.queueing_statement($1, o), crmshift.noting_statement($1, o), crmshift.nesting_statement($1, o), crmshift.overtaken_statement($1, o)
+  from unnest(array['INSERT', 'UPDATE', 'DELETE']) as o
+$_$;
+
+-- Name: FUNCTION capture_of(of_source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.capture_of(of_source text) IS 'The statements for one table, worded anew.';
+
 -- Name: change_customer(uuid, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.change_customer(customer uuid, changes jsonb) RETURNS void
@@ -478,16 +531,7 @@ COMMENT ON FUNCTION crmshift.change_lead(lead uuid, changes jsonb) IS 'Change co
 CREATE FUNCTION crmshift.changes_query(of_source text, operation text) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
-with columns as (
-    select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
-      from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
-             where f.source = $1 and r.source = $1 and f.mode = 'sync'
-             union select c from crmshift.source_subject as s, unnest(s.columns) as c where s.source = $1) as c
-), identity as (
-    select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
-      from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-     where i.indrelid = $1::regclass and i.indisprimary
-), subjects as (
+with subjects as (
     select string_agg(format('(%L, jsonb_build_object(%s), jsonb_build_object(%s), %L::boolean)', s.subject,
                              (select string_agg(format('%L, p.o -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
                              (select string_agg(format('%L, p.n -> %L', k, c), ', ' order by i) from unnest(s.key, s.columns) with ordinality as u (k, c, i)),
@@ -506,13 +550,8 @@ select format($sql$
              where p.o is distinct from p.n) as x
      cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
      where (x.o -> c.name) is distinct from (x.n -> c.name)
-     group by x.subject, x.key$sql$,
-              case $2 when 'INSERT' then format('select null::jsonb as o, %s as n from changed as t', c.row)
-                      when 'DELETE' then format('select %s as o, null::jsonb as n from was as t', c.row)
-                      else format('select w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
-                                  'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end,
-              s.rows)
-  from columns as c, identity as i, subjects as s
+     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2), s.rows)
+  from subjects as s
 $_$;
 
 -- Name: FUNCTION changes_query(of_source text, operation text); Type: COMMENT
@@ -1802,6 +1841,47 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.lock_sources(of_mapping text, keys jsonb) IS 'Hold the rows a mapping reads for these keys until the transaction ends.';
 
+-- Name: log_overwritten(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.log_overwritten() RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+-- A trigger of the application may write a table that the sync had still to write: from customers, say, the lead. What did not
+-- stand is a conflict, and is logged as one.
+declare
+    n record;
+    lost jsonb;
+begin
+    for n in
+        select q.subject, q.key, q.side, q.table_name, min(q.op) as op, jsonb_object_agg(c.name, c.pair order by q.id) as changed,
+               (select string_agg(format('t.%I = ($2 ->> %L)::%s', col, k, format_type(a.atttypid, a.atttypmod)), ' and ')
+                  from crmshift.source_subject as s
+                 cross join unnest(s.key, s.columns) as u (k, col)
+                  join pg_catalog.pg_attribute as a on a.attrelid = q.table_name::regclass and a.attname = col
+                 where s.source = q.table_name and s.subject = q.subject and s.mode = 'sync') as is_key
+          from crmshift.sync_queue as q, jsonb_each(q.changed) as c (name, pair)
+         where q.txid = pg_current_xact_id() and q.reason = 'nested' and q.table_name is not null
+         group by q.subject, q.key, q.side, q.table_name
+    loop
+        execute format('select jsonb_object_agg(c.name, c.pair) from jsonb_each($1) as c (name, pair)
+                         where exists (select from %1$s as t where %2$s)
+                           and ($3 or not exists (select from %1$s as t where %2$s and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
+                           and c.name not in (select k from crmshift.mapping as m, unnest(m.clock) as k where m.target = %3$L)',
+                       n.table_name::regclass, n.is_key, n.table_name)
+           into lost using n.changed, n.key, n.op = 'delete';
+        if lost is not null then
+            insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
+            values (n.subject, n.key, case n.op when 'delete' then 'delete_origin_differs' else 'update_origin_differs' end, 'first_update_wins',
+                    case n.side when 'legacy' then 'target' else 'legacy' end, lost);
+        end if;
+    end loop;
+end
+$_$;
+
+-- Name: FUNCTION log_overwritten(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.log_overwritten() IS 'Log what triggers of the application wrote inside a sync that the sync then overwrote.';
+
 -- Name: mapping_statements(jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.mapping_statements(mapping jsonb) RETURNS TABLE(ordinal integer, object text, statement text)
@@ -2204,6 +2284,20 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.merge(of_subject text, of_key jsonb, ids bigint[], both_inserted boolean, first_side text, last_side text) IS 'What becomes of a row that both sides wrote while apart: its conflicts by group of columns, and last the merged legacy row.';
 
+-- Name: nesting_statement(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.nesting_statement(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+select format('insert into crmshift.sync_queue (subject, key, side, op, reason, table_name, changed) select c.subject, c.key, %L, c.op, ''nested'', %L, c.changed from (%s) as c',
+              min(s.side), $1, crmshift.changes_query($1, $2))
+  from crmshift.source_subject as s where s.source = $1
+$_$;
+
+-- Name: FUNCTION nesting_statement(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.nesting_statement(of_source text, operation text) IS 'A statement that notes what a trigger of the application wrote inside a sync.';
+
 -- Name: next_primary_lead(uuid[], uuid[]); Type: FUNCTION
 
 CREATE FUNCTION crmshift.next_primary_lead(customer_ids uuid[], demoted uuid[]) RETURNS TABLE(customer_id uuid, lead_id uuid)
@@ -2234,6 +2328,65 @@ $_$;
 -- Name: FUNCTION noting_statement(of_source text, operation text); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.noting_statement(of_source text, operation text) IS 'A statement that gives what this transaction just queued the old and new values of the columns it had changed.';
+
+-- Name: overtaken_statement(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.overtaken_statement(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+-- One statement may write both sides of a row (a with that updates contacts and customers), or an application's trigger on the one side the
+-- other. The side whose triggers come first wins, for it is synced before the other one's writes are known. What a row no longer
+-- holds of what this statement wrote is therefore a conflict, and is logged as one.
+select format($sql$
+    insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
+    select s.subject, s.key, case when p.n is null or t.* is null then 'delete_origin_differs' else 'update_origin_differs' end,
+           'first_update_wins', %1$L, l.losing
+      from (%2$s) as p
+      left join %3$s as t on %4$s
+     cross join lateral (values %5$s) as s (subject, key)
+     cross join lateral (select jsonb_object_agg(c, jsonb_build_array(p.o -> c, p.n -> c)) from jsonb_object_keys(coalesce(p.n, p.o)) as c
+                          where c <> all (%6$L::text[]) and (p.o -> c) is distinct from (p.n -> c)
+                            and (to_jsonb(t) -> c) is distinct from (p.n -> c)) as l (losing)
+     where l.losing is not null$sql$,
+              case min(s.side) when 'legacy' then 'target' else 'legacy' end, crmshift.pairs_query($1, $2), $1::regclass,
+              (select string_agg(format('t.%1$I = p.%1$I', a.attname), ' and ')
+                 from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                where i.indrelid = $1::regclass and i.indisprimary),
+              string_agg(format('(%L, jsonb_build_object(%s))', s.subject,
+                                (select string_agg(format('%L, coalesce(p.n, p.o) -> %L', k, c), ', ') from unnest(s.key, s.columns) as u (k, c))), ', '),
+              array(select distinct c from crmshift.mapping as m, unnest(m.clock) as c where m.target = $1))
+  from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
+$_$;
+
+-- Name: FUNCTION overtaken_statement(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.overtaken_statement(of_source text, operation text) IS 'A statement that logs what a statement wrote and a sync of the other side has overwritten meanwhile.';
+
+-- Name: pairs_query(text, text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.pairs_query(of_source text, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+with columns as (
+    select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
+      from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
+             where f.source = $1 and r.source = $1 and f.mode = 'sync'
+             union select c from crmshift.source_subject as s, unnest(s.columns) as c where s.source = $1) as c
+), identity as (
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
+      from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+     where i.indrelid = $1::regclass and i.indisprimary
+)
+select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n from changed as t', i.columns, c.row)
+               when 'DELETE' then format('select %s, %s as o, null::jsonb as n from was as t', i.columns, c.row)
+               else format('select %1$s, w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
+                           'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end
+  from columns as c, identity as i
+$_$;
+
+-- Name: FUNCTION pairs_query(of_source text, operation text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.pairs_query(of_source text, operation text) IS 'A query over the transition tables: primary key of each row, and its mapped columns before (o) and after (n).';
 
 -- Name: partitions_of(text); Type: FUNCTION
 
@@ -2875,6 +3028,7 @@ declare
 begin
     for pass in 1 .. 3 loop
         perform set_config('crmshift.noted', '', true);
+        perform crmshift.log_overwritten();
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
@@ -3564,6 +3718,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'lead_appointments', true);
             end if;
@@ -3636,6 +3791,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'customer_custom_fields', true);
             end if;
@@ -3708,6 +3864,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'customers', true);
             end if;
@@ -3781,6 +3938,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'contact_custom_fields', true);
             end if;
@@ -3851,6 +4009,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'contacts', true);
             end if;
@@ -3920,6 +4079,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'appointments', true);
             end if;
@@ -3990,6 +4150,7 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', 'target', true);
             perform crmshift.follow_primary_lead($1);
             expected_1 := crmshift.sync_contacts($1);
             if op = 'INSERT' then
@@ -4423,12 +4584,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then 'target' else 'legacy' end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, 'target', 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
+        end if;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -4441,10 +4602,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement('public.appointments', tg_op);
+        execute (select c.queueing from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4453,7 +4617,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement('public.appointments', tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -4523,12 +4687,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then 'target' else 'legacy' end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (subject, key);
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, 'target', 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
+        end if;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -4541,10 +4705,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement('public.contact_custom_fields', tg_op);
+        execute (select c.queueing from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4553,7 +4720,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement('public.contact_custom_fields', tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -4603,12 +4770,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then 'target' else 'legacy' end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, 'target', 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
+        end if;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -4621,10 +4788,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement('public.contacts', tg_op);
+        execute (select c.queueing from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4633,7 +4803,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement('public.contacts', tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -4684,12 +4854,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (subject, key);
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, 'legacy', 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contact_custom_fields', jsonb_build_object('contact_id', (k1)[i], 'field_id', (k2)[i]))) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
+        end if;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -4702,10 +4872,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement('public.customer_custom_fields', tg_op);
+        execute (select c.queueing from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4714,7 +4887,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement('public.customer_custom_fields', tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -4764,12 +4937,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, 'legacy', 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
+        end if;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -4782,10 +4955,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement('public.customers', tg_op);
+        execute (select c.queueing from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4794,7 +4970,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement('public.customers', tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -4878,12 +5054,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, 'legacy', 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('appointments', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
+        end if;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -4896,10 +5072,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement('public.lead_appointments', tg_op);
+        execute (select c.queueing from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4908,7 +5087,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement('public.lead_appointments', tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -4958,12 +5137,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then 'legacy' else 'target' end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, 'legacy', 'nested' from generate_subscripts(k1, 1) as i, lateral (values ('contacts', jsonb_build_object('id', (k1)[i]))) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
+        end if;
         insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'nested' from crmshift.appointments_of_leads(k1) as r;
         perform set_config('crmshift.noted', 'yes', true);
         return null;
@@ -4977,7 +5156,7 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement('public.leads', tg_op);
+        execute (select c.queueing from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
         begin
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(k1) as r;
         exception when others then
@@ -4986,6 +5165,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', control.raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -4994,7 +5176,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement('public.leads', tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -5190,6 +5372,10 @@ with s as (
     union all
     select o::integer, x from s, jsonb_array_elements_text(s.partitions) with ordinality as a (x, o)
 )
+select 0, format('statements of %s in crmshift.capture', s.source),
+       format('insert into crmshift.capture select * from crmshift.capture_of(%L)', s.schema || '.' || s.name)
+  from s
+union all
 select 1, format('crmshift.sync_from_%s', s.name), format($sql$create or replace function crmshift.%1$I(%2$s, op text, raising boolean) returns bigint
 language plpgsql
 as $sync$
@@ -5204,7 +5390,8 @@ declare
 begin
     if out_of_time is not true then
         begin
-            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
+            said := set_config('crmshift.follows', %17$L, true);%11$s
 %5$s
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);
@@ -5251,7 +5438,7 @@ begin
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
        k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
-       calls.queues_reached)
+       calls.queues_reached, s.side)
   from s, k, calls, about
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
@@ -5294,12 +5481,12 @@ begin
         return null;
     end if;
     if depth is not null and tg_op <> 'TRUNCATE' then  -- inside a sync; settled before it ends
-        insert into crmshift.sync_queue (subject, key, side, reason)
-        select q.subject, q.key,
-               -- A cascade of the writer's own statement: these rows are made out anew, from the other side. Otherwise a trigger
-               -- of the application wrote here, and is followed to the other side.
-               case pg_trigger_depth() when depth + 1 then %14$L else %10$L end, 'nested'
-          from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);%15$s
+        if pg_trigger_depth() = depth + 1 then  -- a cascade of the writer's own statement: these rows are made out anew, from the other side
+            insert into crmshift.sync_queue (subject, key, side, reason)
+            select q.subject, q.key, %14$L, 'nested' from generate_subscripts(k1, 1) as i, lateral (values %11$s) as q (subject, key);
+        else  -- a trigger of the application wrote here, and is followed to the other side
+            execute (select c.nesting from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+        end if;%15$s
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
@@ -5312,10 +5499,13 @@ begin
     if control.later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
     elsif control.later then
-        execute crmshift.queueing_statement(%13$L, tg_op);%18$s
+        execute (select c.queueing from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);%18$s
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, control.raising);
     else
+        if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5324,7 +5514,7 @@ begin
             perform set_config('crmshift.deadline', '', true);
         end if;
         if queued > 0 then
-            execute crmshift.noting_statement(%13$L, tg_op);
+            execute (select c.noting from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
             perform crmshift.settle_held();
         end if;
     end if;
@@ -6744,6 +6934,11 @@ ALTER TABLE ONLY crmshift.archive
 
 ALTER TABLE ONLY crmshift.backfill
     ADD CONSTRAINT backfill_pkey PRIMARY KEY (source);
+
+-- Name: capture capture_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.capture
+    ADD CONSTRAINT capture_pkey PRIMARY KEY (source, operation);
 
 -- Name: conflict_log conflict_log_pkey; Type: CONSTRAINT
 

@@ -39,6 +39,9 @@ FACTS = {  # contacts: the primary lead
     "appointment_status": "appointment_status",
 }
 
+MOVED = 1000
+"""What a person adds to the number of an appointment that has to get another one; applications' own numbers stay below."""
+
 
 _WRITTEN = re.compile(rf"\b({'|'.join((*LEGACY, *TARGET))})\b")
 

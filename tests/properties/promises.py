@@ -7,7 +7,7 @@ import re
 import psycopg
 
 from tests.properties import losses
-from tests.properties.model import LEGACY, TARGET, side_of
+from tests.properties.model import LEGACY, MOVED, TARGET, side_of
 from tests.properties.stage import SESSIONS, Stage
 from tests.support.agreement import assert_agreement, queue
 
@@ -126,6 +126,11 @@ def _drained(stage: Stage) -> object:
             "select id from crmshift.conflict_log where winner is null order by id"
         ).fetchall():
             stage.dba_execute(f"select crmshift.resolve({conflict}, 'legacy')")
+        # A number that legacy had freed, and that an appointment of a second lead still has.
+        stage.dba_execute(
+            f"update appointments set id = id + {MOVED} where id in (select (key ->> 'id')::bigint from crmshift.sync_queue"
+            f" where subject = 'appointments' and sqlstate = 'SH013') and id < {MOVED}"
+        )
     return now
 
 

@@ -26,7 +26,7 @@ _DATA = [
     *(f"crmshift.{table}" for table in ("sync_queue", "sync_control", "conflict_policy", "conflict_log", "archive")),
 ]
 
-# Every row that is written leaves a line, and who wrote it: the application, or the sync on its behalf. A cascade of the
+# Every row that is written leaves a line before other triggers write more, and who wrote it: the application, or the sync on its behalf. A cascade of the
 # application's statement is the application's.
 _AUDIT = """
 create schema if not exists history;
@@ -202,7 +202,7 @@ class Stage:
         self.dba.execute(_AUDIT)
         for table in (*LEGACY, *TARGET):
             self.dba.execute(
-                f"create trigger zz_note after insert or update or delete on {table} for each row execute function history.note()".encode()
+                f'create trigger "0_note" after insert or update or delete on {table} for each row execute function history.note()'.encode()
             )
             self.dba.execute(
                 f"create trigger zz_note_truncate before truncate on {table} execute function history.note_truncate()".encode()

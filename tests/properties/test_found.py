@@ -18,17 +18,9 @@ from tests.properties.script import replay
 from tests.support.agreement import assert_agreement, assert_in_sync, drain
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.sql"))
-OPEN = {"h11"}
-"""Not mended yet."""
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(p, id=p.stem, marks=pytest.mark.xfail(strict=True, reason="open") if p.stem[:3] in OPEN else ())
-        for p in FOUND
-    ],
-)
+@pytest.mark.parametrize("path", FOUND, ids=lambda p: p.stem)
 def test_what_a_history_found_stays_mended(path: Path, make_database: Callable[[str], str]) -> None:
     dsn = make_database("parallel")
     text = path.read_text()

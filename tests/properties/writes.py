@@ -7,6 +7,7 @@ told from a kept one, and a failing history shrinks without its values changing 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -435,7 +436,7 @@ together = st.tuples(any_write(), any_write()).map(lambda two: Statement("\\;\n"
 """Two in one message, hence in one transaction, as \\; has it in psql."""
 undone = any_write().map(
     lambda text: Statement(
-        f"do $$ begin {text}; raise exception 'undone'; exception when raise_exception then null; end $$"
+        f"do $$ begin {re.sub('^select', 'perform', text)}; raise exception 'undone'; exception when raise_exception then null; end $$"
     )
 )
 """In a block that takes it back."""

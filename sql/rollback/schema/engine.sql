@@ -1,11 +1,9 @@
 -- Undoes schema/engine.
-drop function crmshift.noting_statement(text, text);
-drop function crmshift.queueing_statement(text, text);
-drop function crmshift.changes_query(text, text);
 drop function crmshift.after_truncate(text, boolean);
 drop function crmshift.drift(text, uuid);
 drop function crmshift.sync_or_queue(text, jsonb, text);
 drop function crmshift.settle_nested();
+drop function crmshift.log_overwritten();
 drop function crmshift.legacy_row(text, jsonb, boolean);
 drop function crmshift.sync_subjects(text, jsonb, text, boolean);
 drop function crmshift.sync_keys(text, jsonb);
