@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from bench.case import BenchFailed
 from crmshift.embedded import EmbeddedServer
@@ -119,6 +120,13 @@ class Load:
 
     def _failed(self, why: str) -> BenchFailed:
         return BenchFailed(f"pgbench failed on {', '.join(s.name for s in self.scripts)}:\n{why}")
+
+
+def usual(values: Sequence[float]) -> float:
+    """The mean without the slowest twentieth: those that others on the machine held up."""
+    if not values:
+        raise BenchFailed("There is nothing to take a mean of: the run was too short.")
+    return fmean(sorted(values)[: max(1, len(values) * 19 // 20)])
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import median
 
 import psycopg
 from psycopg import sql
 
 from bench.case import turned
 from bench.databases import Databases, Template, calm, connect, text, without_sync
-from bench.pgbench import Load, Script
+from bench.pgbench import Load, Script, usual
 from bench.scale import Scale
 
 SCRIPTS = ("status", "address")  # one changes the lead, the other the customer
@@ -201,7 +201,7 @@ def _loop(conn: Connection, statement: str, contacts: int) -> float:
 def _microseconds(databases: Databases, dsn: str, script: str, scale: Scale) -> float:
     load = Load(databases.server, dsn, [Script(script)], {"contacts": scale.contacts}, durable=False)
     ms = load.run(transactions=scale.transactions).milliseconds()
-    return fmean(ms[len(ms) // 20 :]) * 1000
+    return usual(ms[len(ms) // 20 :]) * 1000
 
 
 def _replace(conn: Connection, function: str, body: str, *, plain: bool = False) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from statistics import fmean
 
 from bench.agreement import require_filled, require_none, require_staged, require_synced
 from bench.case import Case, Figure, Sample, ratio, turned
 from bench.databases import Databases, Template, calm, connect, text, timed, without_sync
-from bench.pgbench import Load, Script
+from bench.pgbench import Load, Script, usual
 from bench.scale import Scale
 
 WRITTEN = "contacts, customers, leads"
+SLICES = 5
+COMPILING = 20  # transactions at the start of a session that compile functions and make plans
 VARIANTS = ("none", "row_trigger", "pgroll", "crmshift")
 
 
@@ -79,14 +80,16 @@ def cases(databases: Databases, scale: Scale) -> list[Case]:
 
 def _single_row(variants: Variants, scale: Scale, script: str, durable: bool) -> Callable[[int], Sample]:
     def sample(number: int) -> Sample:
-        took = {}
-        for variant in turned(VARIANTS, number):
-            dsn = variants.dsns[variant]
-            calm(dsn, WRITTEN)
-            load = Load(variants.server, dsn, [Script(script)], {"contacts": scale.contacts}, durable=durable)
-            ms = load.run(transactions=scale.transactions).milliseconds()
-            took[variant] = fmean(ms[len(ms) // 20 :])  # without those that compile and plan
-        return {variant: took[variant] for variant in VARIANTS}
+        ms: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+        for variant in VARIANTS:
+            calm(variants.dsns[variant], WRITTEN)
+        for turn in range(SLICES):  # short ones by turns, for others come and go on the machine
+            for variant in turned(VARIANTS, number + turn):
+                dsn = variants.dsns[variant]
+                load = Load(variants.server, dsn, [Script(script)], {"contacts": scale.contacts}, durable=durable)
+                run = load.run(transactions=COMPILING + scale.transactions // SLICES)
+                ms[variant] += run.milliseconds()[COMPILING:]
+        return {variant: usual(ms[variant]) for variant in VARIANTS}
 
     return sample
 
