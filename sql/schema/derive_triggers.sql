@@ -122,6 +122,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -135,7 +136,11 @@ begin
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in (%15$s) and t.tgdeferrable and t.tgname not like 'crmshift\_%%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (%10$s)
                             where q.side = %12$L and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -144,8 +149,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in (%15$s) and t.tgdeferrable and t.tgname not like 'crmshift\_%%') then
+            if deferring then
                 perform crmshift.try_deferred(array[%15$s]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -188,7 +192,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     %5$s;
 begin
@@ -200,8 +205,8 @@ begin
     elsif tg_op = 'DELETE' then
         select %6$s into %7$s from (select distinct %8$s from was) as x;
     elsif tg_op = 'UPDATE' then
-        select %19$s, (%20$s) is distinct from (%21$s) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select %19$s, (%20$s) is distinct from (%21$s) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (%22$s) is not distinct from (%23$s);
             %24$s
@@ -226,18 +231,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in (%16$s)), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in (%16$s) and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in (%16$s)), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);%18$s
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate(%10$L, control.raising);
+        perform crmshift.after_truncate(%10$L, raising);
     else
         if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
@@ -245,7 +254,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.%12$I(%7$s, tg_op, control.raising);
+        queued := crmshift.%12$I(%7$s, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;

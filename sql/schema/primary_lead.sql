@@ -185,6 +185,7 @@ begin
       into customers, demoted, closed
       from taken as t cross join unnest(t.customer_ids) as c;
     perform crmshift.elect_or_queue(customers, demoted, closed);
+    perform crmshift.settle_held(array['23502', 'SH010']);  -- what legacy wrote meanwhile, and found no lead for
     perform crmshift.follow_appointments(customers);
     return null;
 end

@@ -296,18 +296,18 @@ end
 $$;
 comment on function crmshift.settle_row(text, jsonb) is 'Settle what is queued of one subject, by its name and key in legacy. Returns the number of conflicts, or null where a person has to decide one.';
 
-create function crmshift.settle_held() returns void
+create function crmshift.settle_held(failed_by text[] default '{}') returns void
 language plpgsql
 as $$
 -- This transaction has just met rows that the other side had queued writes of, or had already, and queued its own. Now that
--- both are known they can be settled; what cannot stays queued.
+-- both are known they can be settled; what cannot stays queued. Likewise what failed by these sqlstates, where the cause is gone.
 declare
     r record;
     state text;
     why text;
 begin
     for r in select subject, key, array_agg(id) as ids from crmshift.sync_queue
-              where txid = pg_current_xact_id() and reason = 'held' and attempts = 0 group by subject, key loop
+              where txid = pg_current_xact_id() and (reason = 'held' or reason in ('failed', 'parent') and sqlstate = any (failed_by) and key <> '{}') and attempts = 0 group by subject, key loop
         begin
             perform crmshift.settle_row(r.subject, r.key);
         exception when others then
@@ -317,7 +317,7 @@ begin
     end loop;
 end
 $$;
-comment on function crmshift.settle_held() is 'Settle at once what this transaction held back; called by the triggers.';
+comment on function crmshift.settle_held(text[]) is 'Settle at once what this transaction held back, and what failed by some sqlstates; called by the triggers.';
 
 create function crmshift.settle_whole(of_entry crmshift.sync_queue) returns void
 language plpgsql

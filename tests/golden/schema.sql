@@ -2988,20 +2988,20 @@ $$;
 
 COMMENT ON FUNCTION crmshift.set_primary_lead(lead uuid) IS 'Make this lead the primary one of its customer: the one legacy sees. The contact and its appointments follow.';
 
--- Name: settle_held(); Type: FUNCTION
+-- Name: settle_held(text[]); Type: FUNCTION
 
-CREATE FUNCTION crmshift.settle_held() RETURNS void
+CREATE FUNCTION crmshift.settle_held(failed_by text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
 -- This transaction has just met rows that the other side had queued writes of, or had already, and queued its own. Now that
--- both are known they can be settled; what cannot stays queued.
+-- both are known they can be settled; what cannot stays queued. Likewise what failed by these sqlstates, where the cause is gone.
 declare
     r record;
     state text;
     why text;
 begin
     for r in select subject, key, array_agg(id) as ids from crmshift.sync_queue
-              where txid = pg_current_xact_id() and reason = 'held' and attempts = 0 group by subject, key loop
+              where txid = pg_current_xact_id() and (reason = 'held' or reason in ('failed', 'parent') and sqlstate = any (failed_by) and key <> '{}') and attempts = 0 group by subject, key loop
         begin
             perform crmshift.settle_row(r.subject, r.key);
         exception when others then
@@ -3012,9 +3012,9 @@ begin
 end
 $$;
 
--- Name: FUNCTION settle_held(); Type: COMMENT
+-- Name: FUNCTION settle_held(failed_by text[]); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.settle_held() IS 'Settle at once what this transaction held back; called by the triggers.';
+COMMENT ON FUNCTION crmshift.settle_held(failed_by text[]) IS 'Settle at once what this transaction held back, and what failed by some sqlstates; called by the triggers.';
 
 -- Name: settle_nested(); Type: FUNCTION
 
@@ -3713,6 +3713,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -3734,7 +3735,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i]) or q.subject = 'contacts' and q.key = jsonb_build_object('id', ($2)[i]) and q.op = 'delete')
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -3743,8 +3748,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+            if deferring then
                 perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -3786,6 +3790,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -3806,7 +3811,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]) or q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]) and q.op = 'delete')
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -3815,8 +3824,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+            if deferring then
                 perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -3859,6 +3867,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -3881,7 +3890,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'target' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -3890,8 +3903,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in ('public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+            if deferring then
                 perform crmshift.try_deferred(array['public.customer_custom_fields'::regclass, 'public.customers'::regclass, 'public.lead_appointments'::regclass, 'public.leads'::regclass]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -3933,6 +3945,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -3952,7 +3965,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contact_custom_fields' and q.key = jsonb_build_object('contact_id', ($1)[i], 'field_id', ($2)[i]) or q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]) and q.op = 'delete')
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -3961,8 +3978,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+            if deferring then
                 perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -4004,6 +4020,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -4022,7 +4039,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -4031,8 +4052,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+            if deferring then
                 perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -4074,6 +4094,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -4093,7 +4114,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'appointments' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -4102,8 +4127,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+            if deferring then
                 perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -4145,6 +4169,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -4161,7 +4186,11 @@ begin
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (q.subject = 'contacts' and q.key = jsonb_build_object('id', ($1)[i]))
                             where q.side = 'legacy' and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -4174,8 +4203,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in ('public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass) and t.tgdeferrable and t.tgname not like 'crmshift\_%') then
+            if deferring then
                 perform crmshift.try_deferred(array['public.appointments'::regclass, 'public.contact_custom_fields'::regclass, 'public.contacts'::regclass]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -4554,7 +4582,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     k1 bigint[]; k2 uuid[];
 begin
@@ -4566,8 +4595,8 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id), array_agg(contact_id) into k1, k2 from (select distinct id, contact_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select n.id as new_1, w.id as old_1, n.contact_id as new_2, w.contact_id as old_2, (n.apptdate, n.contact_id, n.id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.contact_id, w.id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select n.id as new_1, w.id as old_1, n.contact_id as new_2, w.contact_id as old_2, (n.apptdate, n.contact_id, n.id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.contact_id, w.id, w.reminder_sent, w.scheduled_at, w.status) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (one.new_1, one.new_2) is not distinct from (one.old_1, one.old_2);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
@@ -4593,18 +4622,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('appointment')), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in ('appointment') and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('appointment')), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('appointments')) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate('legacy', control.raising);
+        perform crmshift.after_truncate('legacy', raising);
     else
         if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
@@ -4612,7 +4645,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.sync_from_appointments(k1, k2, tg_op, control.raising);
+        queued := crmshift.sync_from_appointments(k1, k2, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;
@@ -4657,7 +4690,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     k1 uuid[]; k2 uuid[];
 begin
@@ -4669,8 +4703,8 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(contact_id), array_agg(field_id) into k1, k2 from (select distinct contact_id, field_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select n.contact_id as new_1, w.contact_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.contact_id, n.created_at, n.field_id, n.value) is distinct from (w.contact_id, w.created_at, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select n.contact_id as new_1, w.contact_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.contact_id, n.created_at, n.field_id, n.value) is distinct from (w.contact_id, w.created_at, w.field_id, w.value) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (one.new_1, one.new_2) is not distinct from (one.old_1, one.old_2);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
@@ -4696,18 +4730,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('custom field')), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in ('custom field') and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('custom field')), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate('legacy', control.raising);
+        perform crmshift.after_truncate('legacy', raising);
     else
         if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
@@ -4715,7 +4753,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.sync_from_contact_custom_fields(k1, k2, tg_op, control.raising);
+        queued := crmshift.sync_from_contact_custom_fields(k1, k2, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;
@@ -4741,7 +4779,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     k1 uuid[];
 begin
@@ -4753,8 +4792,8 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id) into k1 from (select distinct id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select n.id as new_1, w.id as old_1, (n.appointment_status, n.city, n.created_at, n.email, n.firstname, n.id, n.lastname, n.lead_source, n.lead_status, n.phone_number, n.st_address, n.state, n.updated_at, n.workspace_id, n.zip) is distinct from (w.appointment_status, w.city, w.created_at, w.email, w.firstname, w.id, w.lastname, w.lead_source, w.lead_status, w.phone_number, w.st_address, w.state, w.updated_at, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select n.id as new_1, w.id as old_1, (n.appointment_status, n.city, n.created_at, n.email, n.firstname, n.id, n.lastname, n.lead_source, n.lead_status, n.phone_number, n.st_address, n.state, n.updated_at, n.workspace_id, n.zip) is distinct from (w.appointment_status, w.city, w.created_at, w.email, w.firstname, w.id, w.lastname, w.lead_source, w.lead_status, w.phone_number, w.st_address, w.state, w.updated_at, w.workspace_id, w.zip) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
@@ -4779,18 +4818,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer', 'lead')), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in ('customer', 'lead') and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer', 'lead')), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contacts')) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate('legacy', control.raising);
+        perform crmshift.after_truncate('legacy', raising);
     else
         if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
@@ -4798,7 +4841,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.sync_from_contacts(k1, tg_op, control.raising);
+        queued := crmshift.sync_from_contacts(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;
@@ -4824,7 +4867,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     k1 uuid[]; k2 uuid[];
 begin
@@ -4836,8 +4880,8 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(customer_id), array_agg(field_id) into k1, k2 from (select distinct customer_id, field_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select n.customer_id as new_1, w.customer_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.created_at, n.customer_id, n.field_id, n.value) is distinct from (w.created_at, w.customer_id, w.field_id, w.value) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select n.customer_id as new_1, w.customer_id as old_1, n.field_id as new_2, w.field_id as old_2, (n.created_at, n.customer_id, n.field_id, n.value) is distinct from (w.created_at, w.customer_id, w.field_id, w.value) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (one.new_1, one.new_2) is not distinct from (one.old_1, one.old_2);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
@@ -4863,18 +4907,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('custom field')), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in ('custom field') and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('custom field')), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate('target', control.raising);
+        perform crmshift.after_truncate('target', raising);
     else
         if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
@@ -4882,7 +4930,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.sync_from_customer_custom_fields(k1, k2, tg_op, control.raising);
+        queued := crmshift.sync_from_customer_custom_fields(k1, k2, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;
@@ -4908,7 +4956,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     k1 uuid[];
 begin
@@ -4920,8 +4969,8 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(cst_id) into k1 from (select distinct cst_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select n.cst_id as new_1, w.cst_id as old_1, (n.address1, n.city, n.cst_id, n.dateadded, n.email, n.firstname, n.lastchanged, n.lastname, n.phone1, n.state, n.workspace_id, n.zip) is distinct from (w.address1, w.city, w.cst_id, w.dateadded, w.email, w.firstname, w.lastchanged, w.lastname, w.phone1, w.state, w.workspace_id, w.zip) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select n.cst_id as new_1, w.cst_id as old_1, (n.address1, n.city, n.cst_id, n.dateadded, n.email, n.firstname, n.lastchanged, n.lastname, n.phone1, n.state, n.workspace_id, n.zip) is distinct from (w.address1, w.city, w.cst_id, w.dateadded, w.email, w.firstname, w.lastchanged, w.lastname, w.phone1, w.state, w.workspace_id, w.zip) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
@@ -4946,18 +4995,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer')), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer')), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in ('customer') and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer')), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer')), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate('target', control.raising);
+        perform crmshift.after_truncate('target', raising);
     else
         if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
@@ -4965,7 +5018,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.sync_from_customers(k1, tg_op, control.raising);
+        queued := crmshift.sync_from_customers(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;
@@ -5003,6 +5056,7 @@ begin
       into customers, demoted, closed
       from taken as t cross join unnest(t.customer_ids) as c;
     perform crmshift.elect_or_queue(customers, demoted, closed);
+    perform crmshift.settle_held(array['23502', 'SH010']);  -- what legacy wrote meanwhile, and found no lead for
     perform crmshift.follow_appointments(customers);
     return null;
 end
@@ -5025,7 +5079,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     k1 bigint[];
 begin
@@ -5037,8 +5092,8 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(id) into k1 from (select distinct id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select n.id as new_1, w.id as old_1, (n.apptdate, n.id, n.lead_id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.id, w.lead_id, w.reminder_sent, w.scheduled_at, w.status) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select n.id as new_1, w.id as old_1, (n.apptdate, n.id, n.lead_id, n.reminder_sent, n.scheduled_at, n.status) is distinct from (w.apptdate, w.id, w.lead_id, w.reminder_sent, w.scheduled_at, w.status) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
@@ -5063,18 +5118,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('appointment')), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in ('appointment') and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('appointment')), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('appointments')) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate('target', control.raising);
+        perform crmshift.after_truncate('target', raising);
     else
         if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
@@ -5082,7 +5141,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.sync_from_lead_appointments(k1, tg_op, control.raising);
+        queued := crmshift.sync_from_lead_appointments(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;
@@ -5108,7 +5167,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     k1 uuid[];
 begin
@@ -5120,8 +5180,8 @@ begin
     elsif tg_op = 'DELETE' then
         select array_agg(customer_id) into k1 from (select distinct customer_id from was) as x;
     elsif tg_op = 'UPDATE' then
-        select n.customer_id as new_1, w.customer_id as old_1, (n.appointment_status, n.customer_id, n.disposition, n.id, n.is_primary, n.lastchangedon, n.source) is distinct from (w.appointment_status, w.customer_id, w.disposition, w.id, w.is_primary, w.lastchangedon, w.source) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select n.customer_id as new_1, w.customer_id as old_1, (n.appointment_status, n.customer_id, n.disposition, n.id, n.is_primary, n.lastchangedon, n.source) is distinct from (w.appointment_status, w.customer_id, w.disposition, w.id, w.is_primary, w.lastchangedon, w.source) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (one.new_1) is not distinct from (one.old_1);
             k1 := case when same_key then array[one.new_1] else array[one.new_1, one.old_1] end;
@@ -5147,15 +5207,19 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer', 'lead')), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in ('customer', 'lead') and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in ('customer', 'lead')), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
         begin
             insert into crmshift.sync_queue (subject, key, side, reason) select r.subject, r.key, 'target', 'paused' from crmshift.appointments_of_leads(k1) as r;
@@ -5163,7 +5227,7 @@ begin
             perform crmshift.queue_whole('target', sqlstate);
         end;
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate('target', control.raising);
+        perform crmshift.after_truncate('target', raising);
     else
         if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
@@ -5171,7 +5235,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.sync_from_leads(k1, tg_op, control.raising);
+        queued := crmshift.sync_from_leads(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;
@@ -5386,6 +5450,7 @@ declare
     -- Once a lock was not to be had, the rest must not wait for theirs one by one: when this is over, it is queued unseen.
     out_of_time boolean := clock_timestamp() > to_timestamp(nullif(current_setting('crmshift.deadline', true), '')::float8);
     state text := '55P03'; why text := 'no time left to wait for locks'; violated text; in_table text; in_column text;
+    waiting boolean; deferring boolean;
     said text;
 begin
     if out_of_time is not true then
@@ -5399,7 +5464,11 @@ begin
 %6$s
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
-            if exists (select from crmshift.sync_queue) then
+            select exists (select from crmshift.sync_queue),
+                   exists (select from pg_catalog.pg_trigger as t
+                            where t.tgrelid in (%15$s) and t.tgdeferrable and t.tgname not like 'crmshift\_%%')
+              into waiting, deferring;
+            if waiting then
                 if exists (select from generate_subscripts($1, 1) as i join crmshift.sync_queue as q on (%10$s)
                             where q.side = %12$L and q.reason not in ('nested', 'parent')) then
                     raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -5408,8 +5477,7 @@ begin
             if current_setting('crmshift.noted', true) = 'yes' then
                 perform crmshift.settle_nested();
             end if;
-            if exists (select from pg_catalog.pg_trigger as t
-                        where t.tgrelid in (%15$s) and t.tgdeferrable and t.tgname not like 'crmshift\_%%') then
+            if deferring then
                 perform crmshift.try_deferred(array[%15$s]);
             end if;
             said := set_config('crmshift.depth', '', true);
@@ -5452,7 +5520,8 @@ declare
     depth integer := nullif(current_setting('crmshift.depth', true), '')::integer;
     one record;
     same_key boolean;
-    control record;
+    later boolean := false;
+    raising boolean := false;
     queued bigint;
     %5$s;
 begin
@@ -5464,8 +5533,8 @@ begin
     elsif tg_op = 'DELETE' then
         select %6$s into %7$s from (select distinct %8$s from was) as x;
     elsif tg_op = 'UPDATE' then
-        select %19$s, (%20$s) is distinct from (%21$s) as differs, (select count(*) from (select from changed limit 2) as c) = 1 as alone
-          into one from changed as n, was as w limit 1;
+        select %19$s, (%20$s) is distinct from (%21$s) as differs, not exists (select from changed offset 1) as alone
+          into one from changed as n, was as w;
         if one.alone and one.differs then
             same_key := (%22$s) is not distinct from (%23$s);
             %24$s
@@ -5490,18 +5559,22 @@ begin
         perform set_config('crmshift.noted', 'yes', true);
         return null;
     end if;
-    select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in (%16$s)), false)
-           -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
-           or current_setting('transaction_isolation') <> 'read committed'
-              and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e) as later,
-           coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false) as raising
-      into control from crmshift.sync_control as c;
-    if control.later and tg_op = 'TRUNCATE' then
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from crmshift.sync_control as c
+                   where c.entity in (%16$s) and (c.paused or c.mode = 'queued' or c.on_error = 'raise')) then
+        select coalesce(bool_or(c.paused or c.mode = 'queued') filter (where c.entity in (%16$s)), false)
+               -- A transaction that goes on looking at an old snapshot cannot see whether the sync was paused since.
+               or current_setting('transaction_isolation') <> 'read committed'
+                  and coalesce(max(c.epoch), 0) < (select e.last_value from crmshift.sync_epoch as e),
+               coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false)
+          into later, raising from crmshift.sync_control as c;
+    end if;
+    if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
-    elsif control.later then
+    elsif later then
         execute (select c.queueing from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);%18$s
     elsif tg_op = 'TRUNCATE' then
-        perform crmshift.after_truncate(%10$L, control.raising);
+        perform crmshift.after_truncate(%10$L, raising);
     else
         if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
             execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
@@ -5509,7 +5582,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
-        queued := crmshift.%12$I(%7$s, tg_op, control.raising);
+        queued := crmshift.%12$I(%7$s, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
         end if;

@@ -21,8 +21,8 @@ from tests.support.databases import Databases
 from tests.support.servers import Server
 from tests.support.templates import ADA, BEN, WORKSPACE
 
-NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "100"))
-"""For the default version of PostgreSQL; half as many for each of the others."""
+NUMBER = int(os.environ.get("CRMSHIFT_HISTORIES", "1000"))
+"""For the default version of PostgreSQL; a quarter of it for each of the others."""
 PLAYED = settings(
     max_examples=NUMBER,
     stateful_step_count=20,
@@ -50,7 +50,7 @@ def on(stage: Stage) -> type[Histories]:
 
 @pytest.mark.slow
 def test_whatever_applications_do_crmshift_keeps_its_promises(stage: Stage, server: Server) -> None:
-    number = NUMBER if server.version == 18 else max(NUMBER // 2, 1)
+    number = NUMBER if server.version == 18 else max(NUMBER // 4, 1)
     run_state_machine_as_test(on(stage), settings=settings(PLAYED, max_examples=number))
 
 
@@ -63,7 +63,7 @@ def test_what_was_committed_survives_a_crash_in_agreement(make_server: Callable[
     databases.close()
     with Stage(dsn) as stage:
         crashing = type("Crashing", (Crashing,), {"stage": stage, "server": server})
-        run_state_machine_as_test(crashing, settings=settings(PLAYED, max_examples=max(NUMBER // 20, 1)))
+        run_state_machine_as_test(crashing, settings=settings(PLAYED, max_examples=max(NUMBER // 50, 1)))
 
 
 def test_a_broken_promise_prints_a_script_that_breaks_it_again(stage: Stage, make_database: Make) -> None:

@@ -3,7 +3,7 @@ drop function crmshift.resolve(bigint, text);
 drop function crmshift.drain(integer, boolean);
 drop function crmshift.queue_again(bigint[], text, text);
 drop function crmshift.settle_whole(crmshift.sync_queue);
-drop function crmshift.settle_held();
+drop function crmshift.settle_held(text[]);
 drop function crmshift.settle_row(text, jsonb);
 drop function crmshift.record_conflict(text, jsonb, text, text[], text, text, jsonb);
 drop function crmshift.write_legacy(text, jsonb, jsonb);
