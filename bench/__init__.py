@@ -1,1 +1,1 @@
-"""Measurements: ratios within one run, interleaved, medians. Run with `make bench`; `make bench ARGS=--quick` takes a minute."""
+"""Measurements: ratios within one run, interleaved, medians and spread. `make bench` measures all, `make bench-quick` all at small scale."""

@@ -1,90 +1,83 @@
-"""python -m bench [--quick]: run every case interleaved, print the table, write bench/results/ and docs/benchmarks.md."""
+"""python -m bench [profile]: measure every case, print the table, write bench/results/ and docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-from datetime import UTC, datetime
+import dataclasses
+import signal
+import sys
 from pathlib import Path
-from statistics import median
 
-from bench.cases import Case, cases
-from bench.databases import create
+from bench import machine, profile, report, runner
+from bench.cases import cases
+from bench.databases import Databases
+from bench.scale import FULL, QUICK, TOY, Scale
 from crmshift.embedded import EmbeddedServer
 
-ROOT = Path(__file__).parent.parent
+
+def main() -> int:
+    options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a server and a pgbench are taken down first
+    load = machine.load_average()
+    scale = _scale(options)
+    with EmbeddedServer.start(options.postgres, settings=machine.SETTINGS) as server:
+        described = machine.describe(server, load)
+        print(described, file=sys.stderr)
+        if described.busy:
+            print("WARNING: the machine is busy; wait, or take the figures as rough.", file=sys.stderr)
+        databases = Databases(server)
+        if options.what == "profile":
+            print(profile.run(databases, scale))
+            return 0
+        chosen = [case for case in cases(databases, scale) if options.only in case.name]
+        if not chosen:
+            raise SystemExit(f"No case has {options.only!r} in its name.")
+        outcome = runner.run(chosen, scale)
+    print(report.table(outcome.results), report.absolute_table(outcome.results), sep="\n\n")
+    print(report.summary(outcome.results))
+    if options.against:
+        print(report.side_by_side(report.load(options.against), outcome.results))
+    for case, why in outcome.failed.items():
+        print(f"FAILED: {case}: {why}", file=sys.stderr)
+    if not options.dry:
+        whole = scale == FULL and not options.only and not outcome.failed
+        suffix = "" if whole else "-quick" if scale == QUICK and not options.only else "-part"
+        print(f"Written: {report.write(outcome.results, described, scale, suffix)}", file=sys.stderr)
+        if whole:
+            rounds = f"{scale.rounds} rounds, {scale.slow_rounds} of what takes minutes"
+            report.write_page(outcome.results, described, scale, rounds)
+    return 1 if outcome.failed else 0
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["all", "profile"], default="all",
+                        help="profile: where the microseconds of one write go")  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="every case at small scale, in about two minutes")
+    parser.add_argument("--toy", action="store_true", help="only to see that it runs")
+    parser.add_argument("--only", metavar="TEXT", default="", help="cases with this in their name")
     parser.add_argument(
-        "--quick", action="store_true", help="small and short, to see that it runs; numbers are not written"
+        "--against", metavar="FILE", type=Path, help="show this run beside the one in bench/results/FILE"
     )
-    parser.add_argument("--contacts", type=int, default=None)
-    parser.add_argument("--rounds", type=int, default=None)
+    parser.add_argument("--dry", action="store_true", help="write no file")
     parser.add_argument("--postgres", type=int, default=18)
-    options = parser.parse_args()
-    contacts = options.contacts or (20_000 if options.quick else 200_000)
-    rounds = options.rounds or (3 if options.quick else 7)
-    settings = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "30min"}
-    with EmbeddedServer.start(options.postgres, settings=settings) as server:
-        databases = create(server, contacts)
-        todo = cases(server, databases, transactions=500 if options.quick else 4000)
-        samples: dict[str, list[dict[str, float]]] = {case.name: [] for case in todo}
-        for number in range(1, rounds + 1):
-            for case in todo:
-                samples[case.name].append(case.sample())
-            print(f"round {number} of {rounds}", flush=True)
-    rows = [_row(case, samples[case.name]) for case in todo]
-    table = _table(rows)
-    print(table)
-    if not options.quick:
-        machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, PostgreSQL {options.postgres}, {contacts:,} contacts, {rounds} rounds"
-        _write(machine, rows, samples, table)
-
-
-def _row(case: Case, samples: list[dict[str, float]]) -> dict[str, object]:
-    above, below = case.ratio
-    ratios = sorted(s[above] / s[below] for s in samples)
-    return {
-        "case": case.name,
-        "medians": {v: median(s[v] for s in samples) for v in samples[0]},
-        "unit": case.unit,
-        "ratio": median(ratios),
-        "spread": [ratios[0], ratios[-1]],
-        "target": case.target,
-    }
-
-
-def _table(rows: list[dict[str, object]]) -> str:
-    lines = ["| case | medians | ratio (spread) | target |", "|---|---|---|---|"]
-    for row in rows:
-        medians, spread = row["medians"], row["spread"]
-        assert isinstance(medians, dict) and isinstance(spread, list)
-        shown = ", ".join(f"{name} {value:.3f} {row['unit']}" for name, value in medians.items())
-        target = f"≤ {row['target']}" if row["target"] else ""
-        lines.append(
-            f"| {row['case']} | {shown} | **{row['ratio']:.2f}** ({spread[0]:.2f} to {spread[1]:.2f}) | {target} |"
-        )
-    return "\n".join(lines)
-
-
-def _write(machine: str, rows: list[dict[str, object]], samples: dict[str, list[dict[str, float]]], table: str) -> None:
-    results = ROOT / "bench" / "results"
-    results.mkdir(exist_ok=True)
-    today = datetime.now(UTC).date().isoformat()
-    document = {"date": today, "machine": machine, "rows": rows, "samples": samples}
-    (results / f"{today}.json").write_text(json.dumps(document, indent=1) + "\n")
-    (ROOT / "docs" / "benchmarks.md").write_text(
-        "# Benchmarks\n\n"
-        "Made by `make bench`: every case in turn, round after round, medians of the ratios within a round. Absolute times are this\n"
-        "machine's; the ratios are what counts. *row trigger* is what most people write by hand: one trigger for each row, without handler,\n"
-        f"queue or way back (`bench/peers/row_trigger.sql`). *none* is the same database without any sync. Where a ratio stands above its\n"
-        f"target, the target is not met yet.\n\n{machine}, {today}.\n\n{table}\n"
+    for field in dataclasses.fields(Scale):
+        if field.name != "growing":
+            parser.add_argument(f"--{field.name.replace('_', '-')}", metavar="N", type=int, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--growing", metavar="N,N,N", type=lambda s: tuple(int(n) for n in s.split(",")), help=argparse.SUPPRESS
     )
+    parser.epilog = "Of the scale: " + ", ".join(f"--{f.name.replace('_', '-')}" for f in dataclasses.fields(Scale))
+    return parser.parse_args()
+
+
+def _scale(options: argparse.Namespace) -> Scale:
+    scale = TOY if options.toy else QUICK if options.quick else FULL
+    given = {
+        f.name: getattr(options, f.name) for f in dataclasses.fields(Scale) if getattr(options, f.name) is not None
+    }
+    return dataclasses.replace(scale, **given)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

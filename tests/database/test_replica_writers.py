@@ -14,7 +14,7 @@ from crmshift import validation
 from crmshift.embedded import EmbeddedServer
 from crmshift.project import packaged_root
 from tests.support.agreement import assert_agreement, assert_in_sync, drain, queue
-from tests.support.databases import SQL
+from tests.support.databases import SQL, Databases
 from tests.support.schema_dump import dump
 from tests.support.servers import Server
 from tests.support.templates import ADA, apply_to, compiled, roll_back_to
@@ -191,6 +191,22 @@ def test_the_check_needs_no_superuser(loader: tuple[psycopg.Connection, str]) ->
     )
     assert rows(conn, FOUND) == []
     conn.execute(f"reset role; drop owned by {role}")
+
+
+@pytest.mark.slow
+def test_a_server_whose_sessions_play_a_replica_is_named(make_server: Callable[..., EmbeddedServer]) -> None:
+    server = make_server()
+    databases = Databases(Server(server.version, server.bin_dir, server.dsn, server.dsn(), server.stop))
+    dsn = server.dsn(databases.clone("parallel"))
+    databases.close()
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        assert rows(conn, FOUND) == []
+        conn.execute("alter system set session_replication_role = replica")
+        conn.execute("select pg_reload_conf()")
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("select pg_sleep(0.2)")
+        found = rows(conn, FOUND)
+    assert found == [({"setting": "session_replication_role"},)]
 
 
 @pytest.mark.slow

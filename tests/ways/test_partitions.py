@@ -233,6 +233,19 @@ def test_a_partition_made_later_follows_replicas_where_its_table_does(hashed: ps
         )
 
 
+def test_a_partition_that_does_not_follow_replicas_is_found(hashed: psycopg.Connection) -> None:
+    with hashed.transaction(force_rollback=True):
+        for event in ("insert", "update", "delete", "truncate"):
+            hashed.execute(f"alter table only contacts enable always trigger crmshift_sync_{event}")
+            for n in (0, 1, 2):
+                hashed.execute(f"alter table if exists contacts_{n} enable always trigger crmshift_sync_{event}")
+        hashed.execute("alter role current_user set session_replication_role = 'replica'")
+        named = "select count(*) from crmshift.check_replica_writers() where subject = 'public.contacts'"
+        assert value(hashed, named) == 0
+        hashed.execute("alter table contacts_1 enable trigger crmshift_sync_update")
+        assert value(hashed, named) == 1
+
+
 def test_a_partition_with_a_disabled_trigger_is_named(hashed: psycopg.Connection) -> None:
     with hashed.transaction(force_rollback=True):
         hashed.execute("alter table contacts_1 disable trigger crmshift_sync_delete")
@@ -293,7 +306,7 @@ def test_partitions_made_since_are_attached_with_one_call_and_all_triggers_go_wi
             assert_in_sync(conn)
         assert value(conn, "select count(*) from customers where city = 'straight'") >= 5
     plan = compiled(dsn)
-    assert [s.object for s in plan.step("attach/contacts").statements][6:10] == [
+    assert [s.object for s in plan.step("attach/contacts").statements][7:11] == [
         f'trigger crmshift_sync_{event} on public."Contacts 5"' for event in ("insert", "update", "delete", "truncate")
     ]
     with psycopg.connect(dsn, autocommit=True) as conn:
