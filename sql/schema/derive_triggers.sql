@@ -127,8 +127,7 @@ declare
 begin
     if out_of_time is not true then
         begin
-            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', %17$L, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);
@@ -178,7 +177,7 @@ begin
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
        k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
-       calls.queues_reached, s.side)
+       calls.queues_reached)
   from s, k, calls, about
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
@@ -254,6 +253,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', %10$L, true);
         queued := crmshift.%12$I(%7$s, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);

@@ -4266,7 +4266,6 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'lead_appointments', true);
             end if;
@@ -4343,7 +4342,6 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'customer_custom_fields', true);
             end if;
@@ -4420,7 +4418,6 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', 'legacy', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'customers', true);
             end if;
@@ -4498,7 +4495,6 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'contact_custom_fields', true);
             end if;
@@ -4573,7 +4569,6 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'contacts', true);
             end if;
@@ -4647,7 +4642,6 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', 'target', true);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'appointments', true);
             end if;
@@ -4722,7 +4716,6 @@ begin
     if out_of_time is not true then
         begin
             said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', 'target', true);
             perform crmshift.follow_primary_lead($1);
             expected_1 := crmshift.sync_contacts($1);
             if op = 'INSERT' then
@@ -5192,6 +5185,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', 'legacy', true);
         queued := crmshift.sync_from_appointments(k1, k2, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -5317,6 +5311,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', 'legacy', true);
         queued := crmshift.sync_from_contact_custom_fields(k1, k2, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -5405,6 +5400,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', 'legacy', true);
         queued := crmshift.sync_from_contacts(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -5494,6 +5490,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', 'target', true);
         queued := crmshift.sync_from_customer_custom_fields(k1, k2, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -5582,6 +5579,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', 'target', true);
         queued := crmshift.sync_from_customers(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -5705,6 +5703,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', 'target', true);
         queued := crmshift.sync_from_lead_appointments(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -5799,6 +5798,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', 'target', true);
         queued := crmshift.sync_from_leads(k1, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
@@ -6019,8 +6019,7 @@ declare
 begin
     if out_of_time is not true then
         begin
-            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);
-            said := set_config('crmshift.follows', %17$L, true);%11$s
+            said := set_config('crmshift.depth', pg_trigger_depth()::text, true);%11$s
 %5$s
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);
@@ -6070,7 +6069,7 @@ begin
 end
 $sync$$sql$, 'sync_from_' || s.name, k.parameters, s.source, calls.declared, calls.writes, calls.removals, about.queued,
        k.first_half, k.second_half, about.outstanding, calls.before_insert, s.other_side, calls.notes_reached, s.side, s.writes,
-       calls.queues_reached, s.side)
+       calls.queues_reached)
   from s, k, calls, about
 union all
 select 2, format('crmshift.tg_%s', s.name), format($sql$create or replace function crmshift.%1$I() returns trigger
@@ -6146,6 +6145,7 @@ begin
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
+        perform set_config('crmshift.follows', %10$L, true);
         queued := crmshift.%12$I(%7$s, tg_op, raising);
         if current_setting('crmshift.deadline', true) <> '' then
             perform set_config('crmshift.deadline', '', true);
