@@ -35,6 +35,7 @@ with m as (
            string_agg(format('t.%1$I = e.%1$I', c), ' and ' order by i) as t_is_e,
            string_agg(format('w.%1$I = d.%1$I', c), ' and ' order by i) as w_is_d,
            string_agg(format('%L, coalesce(e.%2$I, t.%2$I)', c, c), ', ' order by i) as named,
+           string_agg(format('%L, k.%I', c, c), ', ' order by i) as k_named,
            string_agg(format('gone_%s %s[]', i, m.key_types[i]), '; ' order by i) as gone_declared,
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
@@ -89,6 +90,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources(%20$L, (select jsonb_agg(jsonb_build_object(%21$s)) from unnest(%6$s) as k (%7$s)));
+    end if;
     perform set_config('crmshift.writing', %14$L, true);
     with d as materialized (
         select %5$s
@@ -108,7 +112,7 @@ begin
 end
 $writer$$sql$, 'fill_' || m.name, k.parameters, m.target, c.columns, c.e_columns, k.arguments, k.columns, m.view, k.e_is_k,
        k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'), coalesce(m.where_conflict, ''), m.target,
-       c.d_columns, f.noted, k.w_is_d, c.w_columns, f.noting)
+       c.d_columns, f.noted, k.w_is_d, c.w_columns, f.noting, m.name, k.k_named)
   from m, k, c, f
 union all
 select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint

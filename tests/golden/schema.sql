@@ -1625,6 +1625,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources('appointments', (select jsonb_agg(jsonb_build_object('id', k.id)) from unnest($1) as k (id)));
+    end if;
     perform set_config('crmshift.writing', 'public.appointments', true);
     with d as materialized (
         select e.id, e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent
@@ -1659,6 +1662,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources('contact_custom_fields', (select jsonb_agg(jsonb_build_object('contact_id', k.contact_id, 'field_id', k.field_id)) from unnest($1, $2) as k (contact_id, field_id)));
+    end if;
     perform set_config('crmshift.writing', 'public.contact_custom_fields', true);
     with d as materialized (
         select e.contact_id, e.field_id, e.value, e.created_at
@@ -1693,6 +1699,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources('contacts', (select jsonb_agg(jsonb_build_object('id', k.id)) from unnest($1) as k (id)));
+    end if;
     perform set_config('crmshift.writing', 'public.contacts', true);
     with d as materialized (
         select e.id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at
@@ -1727,6 +1736,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources('customer_custom_fields', (select jsonb_agg(jsonb_build_object('customer_id', k.customer_id, 'field_id', k.field_id)) from unnest($1, $2) as k (customer_id, field_id)));
+    end if;
     perform set_config('crmshift.writing', 'public.customer_custom_fields', true);
     with d as materialized (
         select e.customer_id, e.field_id, e.workspace_id, e.value, e.created_at
@@ -1761,6 +1773,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources('customers', (select jsonb_agg(jsonb_build_object('cst_id', k.cst_id)) from unnest($1) as k (cst_id)));
+    end if;
     perform set_config('crmshift.writing', 'public.customers', true);
     with d as materialized (
         select e.cst_id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded, e.lastchanged
@@ -1795,6 +1810,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources('lead_appointments', (select jsonb_agg(jsonb_build_object('id', k.id)) from unnest($1) as k (id)));
+    end if;
     perform set_config('crmshift.writing', 'public.lead_appointments', true);
     with d as materialized (
         select e.id, e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent
@@ -1829,6 +1847,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources('leads', (select jsonb_agg(jsonb_build_object('customer_id', k.customer_id)) from unnest($1) as k (customer_id)));
+    end if;
     perform set_config('crmshift.writing', 'public.leads', true);
     with d as materialized (
         select e.customer_id, e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate, e.lastchangedon
@@ -2278,6 +2299,7 @@ with m as (
            string_agg(format('t.%1$I = e.%1$I', c), ' and ' order by i) as t_is_e,
            string_agg(format('w.%1$I = d.%1$I', c), ' and ' order by i) as w_is_d,
            string_agg(format('%L, coalesce(e.%2$I, t.%2$I)', c, c), ', ' order by i) as named,
+           string_agg(format('%L, k.%I', c, c), ', ' order by i) as k_named,
            string_agg(format('gone_%s %s[]', i, m.key_types[i]), '; ' order by i) as gone_declared,
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
@@ -2332,6 +2354,9 @@ declare
     written bigint;
     uneven jsonb;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then  -- what an old snapshot shows may have changed: that fails here
+        perform crmshift.lock_sources(%20$L, (select jsonb_agg(jsonb_build_object(%21$s)) from unnest(%6$s) as k (%7$s)));
+    end if;
     perform set_config('crmshift.writing', %14$L, true);
     with d as materialized (
         select %5$s
@@ -2351,7 +2376,7 @@ begin
 end
 $writer$$sql$, 'fill_' || m.name, k.parameters, m.target, c.columns, c.e_columns, k.arguments, k.columns, m.view, k.e_is_k,
        k.t_is_e, coalesce(m.and_only, ''), replace(k.e_columns, 'e.', 'd.'), coalesce(m.where_conflict, ''), m.target,
-       c.d_columns, f.noted, k.w_is_d, c.w_columns, f.noting)
+       c.d_columns, f.noted, k.w_is_d, c.w_columns, f.noting, m.name, k.k_named)
   from m, k, c, f
 union all
 select 2, format('crmshift.sync_%s', m.name), format($sql$create or replace function crmshift.%1$I(%2$s) returns bigint
