@@ -17,4 +17,4 @@ insert into crmshift.mapping (name, entity, direction, target, key, key_types, o
     ('lead_appointments', 'appointment', 'to_target', 'public.lead_appointments', '{id}', '{bigint}',
      'exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)', 'crmshift.archive_appointment_fields', 4);
 insert into crmshift.feed (mapping, source, key, mode, prepare) values
-    ('lead_appointments', 'public.appointments', '{id}', 'sync', 'crmshift.hold_customers');
+    ('lead_appointments', 'public.appointments', '{id}', 'sync', 'crmshift.prepare_appointments');

@@ -136,6 +136,27 @@ end
 $$;
 comment on function crmshift.hold_customers(bigint[]) is 'While the transaction is open, none that changes the primary lead of these appointments'' customers commits without following them.';
 
+create function crmshift.prepare_appointments(appointment_ids bigint[]) returns void
+language plpgsql
+as $$
+-- Before appointments of legacy are followed. Where no lead is primary until the election, legacy still sees the appointments of
+-- the last one, and may delete them: no mapping speaks of these.
+declare
+    gone bigint[];
+begin
+    perform crmshift.hold_customers(appointment_ids);
+    select array_agg(a.id) into gone
+      from unnest(appointment_ids) as k (id) join public.lead_appointments as a on a.id = k.id join public.leads as l on l.id = a.lead_id
+     where not exists (select from public.leads as p where p.customer_id = l.customer_id and p.is_primary)
+       and not exists (select from public.appointments as o where o.id = a.id);
+    if gone is not null then
+        perform crmshift.archive_appointment_fields(gone);
+        delete from public.lead_appointments as a where a.id = any (gone);
+    end if;
+end
+$$;
+comment on function crmshift.prepare_appointments(bigint[]) is 'hold_customers(), and what legacy deletes while a customer waits for the election of a primary lead.';
+
 create function crmshift.follow_appointments(customer_ids uuid[]) returns void
 language plpgsql
 as $$

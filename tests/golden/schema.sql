@@ -2827,6 +2827,32 @@ $$;
 
 COMMENT ON PROCEDURE crmshift.pause(IN why text, IN entity text, IN patience interval) IS 'From the next statement on, writes are queued and not synced. Takes no lock on any table; returns when those under way have ended, or warns: call crmshift.pause(''why'').';
 
+-- Name: prepare_appointments(bigint[]); Type: FUNCTION
+
+CREATE FUNCTION crmshift.prepare_appointments(appointment_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Before appointments of legacy are followed. Where no lead is primary until the election, legacy still sees the appointments of
+-- the last one, and may delete them: no mapping speaks of these.
+declare
+    gone bigint[];
+begin
+    perform crmshift.hold_customers(appointment_ids);
+    select array_agg(a.id) into gone
+      from unnest(appointment_ids) as k (id) join public.lead_appointments as a on a.id = k.id join public.leads as l on l.id = a.lead_id
+     where not exists (select from public.leads as p where p.customer_id = l.customer_id and p.is_primary)
+       and not exists (select from public.appointments as o where o.id = a.id);
+    if gone is not null then
+        perform crmshift.archive_appointment_fields(gone);
+        delete from public.lead_appointments as a where a.id = any (gone);
+    end if;
+end
+$$;
+
+-- Name: FUNCTION prepare_appointments(appointment_ids bigint[]); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.prepare_appointments(appointment_ids bigint[]) IS 'hold_customers(), and what legacy deletes while a customer waits for the election of a primary lead.';
+
 -- Name: queue_again(bigint[], text, text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.queue_again(ids bigint[], state text, why text) RETURNS void
@@ -4296,7 +4322,7 @@ begin
             end if;
             perform crmshift.fill_customers($2);
             perform crmshift.fill_leads($2);
-            perform crmshift.hold_customers($1);
+            perform crmshift.prepare_appointments($1);
             expected_3 := crmshift.sync_lead_appointments($1);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);

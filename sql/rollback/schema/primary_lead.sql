@@ -16,6 +16,7 @@ drop function crmshift.tg_note_leads();
 drop table crmshift.primary_lead_wanted;
 drop function crmshift.tg_elect_primary_lead();
 drop function crmshift.follow_appointments(uuid[]);
+drop function crmshift.prepare_appointments(bigint[]);
 drop function crmshift.hold_customers(bigint[]);
 drop function crmshift.elect_or_queue(uuid[], uuid[], uuid[]);
 drop function crmshift.elect_primary_lead(uuid[], uuid[], uuid[]);
