@@ -18,7 +18,7 @@ CREATE FUNCTION crmshift.after_truncate(written text, raising boolean DEFAULT fa
 -- But what has not moved yet the target never spoke of: until the backfill is complete, truncating it takes nothing from legacy.
 declare
     m record;
-    keys jsonb;
+    k record;
 begin
     if written = 'target' and exists (select from crmshift.check_backfill_complete()) then
         return;
@@ -26,13 +26,15 @@ begin
     for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
               order by position desc loop
         begin
-            select jsonb_agg(d.key) into keys from crmshift.drift(m.name) as d where d.kind <> 'missing';
-            if keys is not null and raising then
-                perform crmshift.sync_keys(m.name, keys);
-            elsif keys is not null then
-                perform crmshift.sync_or_queue(m.name, keys);
-                perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
-            end if;
+            for k in select case d.kind when 'extra' then 'delete' else 'update' end as op, jsonb_agg(d.key) as keys
+                       from crmshift.drift(m.name) as d where d.kind <> 'missing' group by 1 loop
+                if raising then
+                    perform crmshift.sync_keys(m.name, k.keys);
+                else
+                    perform crmshift.sync_or_queue(m.name, k.keys, op => k.op);
+                    perform set_config('lock_timeout', '10ms', true);  -- one table may have spent the wait
+                end if;
+            end loop;
         exception when others then
             if raising then
                 raise;
@@ -5002,9 +5004,9 @@ begin
 end
 $_$;
 
--- Name: sync_or_queue(text, jsonb, text); Type: FUNCTION
+-- Name: sync_or_queue(text, jsonb, text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text DEFAULT 'sync'::text) RETURNS bigint
+CREATE FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text DEFAULT 'sync'::text, op text DEFAULT 'update'::text) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 -- Sync (or only fill) these keys; on failure halve them until the bad ones stand alone, and queue those. Once a lock was
@@ -5042,13 +5044,13 @@ begin
             perform set_config('lock_timeout', '10ms', true);
         end if;
         if n > 1 then
-            queued := crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i <= n / 2), verb)
-                    + crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i > n / 2), verb);
+            queued := crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i <= n / 2), verb, op)
+                    + crmshift.sync_or_queue(of_mapping, (select jsonb_agg(k) from jsonb_array_elements(keys) with ordinality as u (k, i) where i > n / 2), verb, op);
         end if;
     end if;
     if queued is null then
-        insert into crmshift.sync_queue (subject, key, side, reason, sqlstate, message, constraint_name, table_name, column_name)
-        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end,
+        insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate, message, constraint_name, table_name, column_name)
+        select s.subject, k.key, case m.direction when 'to_target' then 'legacy' else 'target' end, sync_or_queue.op,
                case state when 'SH010' then 'held' else 'failed' end, state, why, nullif(violated, ''), nullif(in_table, ''), nullif(in_column, '')
           from crmshift.mapping_subject as s join crmshift.mapping as m on m.name = s.mapping
          cross join jsonb_array_elements(crmshift.rename_keys(keys, s.columns, s.key)) as k (key)
@@ -5068,9 +5070,9 @@ begin
 end
 $$;
 
--- Name: FUNCTION sync_or_queue(of_mapping text, keys jsonb, verb text); Type: COMMENT
+-- Name: FUNCTION sync_or_queue(of_mapping text, keys jsonb, verb text, op text); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text) IS 'Sync keys of one mapping; those that fail are queued. Returns how many were queued.';
+COMMENT ON FUNCTION crmshift.sync_or_queue(of_mapping text, keys jsonb, verb text, op text) IS 'Sync keys of one mapping; those that fail are queued, as written by op. Returns how many were queued.';
 
 -- Name: sync_rows(text[], jsonb[], boolean); Type: FUNCTION
 

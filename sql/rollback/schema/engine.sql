@@ -1,7 +1,7 @@
 -- Undoes schema/engine.
 drop function crmshift.after_truncate(text, boolean);
 drop function crmshift.drift(text, uuid);
-drop function crmshift.sync_or_queue(text, jsonb, text);
+drop function crmshift.sync_or_queue(text, jsonb, text, text);
 drop function crmshift.settle_nested();
 drop function crmshift.log_overwritten();
 drop function crmshift.legacy_row(text, jsonb, boolean);
