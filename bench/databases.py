@@ -91,6 +91,10 @@ class Databases:
 _BEFORE = {"sync-layer": "legacy", "parallel-operation": "sync-layer"}
 
 
+UNTHROTTLED = "update crmshift.backfill_signal set enabled = false"
+"""Nothing holds a backfill: the autovacuum of the tables it has just filled would, for seconds that are not its work's."""
+
+
 def connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     """A connection of our own, each statement by itself."""
     return psycopg.connect(dsn, autocommit=True)

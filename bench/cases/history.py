@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bench.agreement import require_filled, require_staged, require_synced
 from bench.case import Case, Figure, Sample, ratio, turned
 from bench.command import Finished, crmshift
-from bench.databases import Databases, Template, calm, connect, text, timed, without_sync
+from bench.databases import UNTHROTTLED, Databases, Template, calm, connect, text, timed, without_sync
 from bench.scale import Scale
 
 VARIANTS = ("raw", "pgroll", "crmshift")
@@ -88,8 +88,10 @@ def _growing(databases: Databases, sizes: tuple[int, ...]) -> Callable[[int], Sa
 
 
 def _backfill(databases: Databases, contacts: int, durable: bool) -> Finished:
-    """Backfill into empty tables, with the defaults, and see that all is there."""
+    """Backfill into empty tables, unthrottled, and see that all is there."""
     dsn = databases.clone(Template(contacts, False, "sync-layer"), "history_crmshift")
+    with connect(dsn) as conn:
+        conn.execute(UNTHROTTLED)
     calm(dsn)
     done = crmshift("backfill", "run", dsn=dsn, durable=durable)
     require_synced(dsn)

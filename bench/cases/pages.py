@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property
+from typing import LiteralString
 
 from bench.agreement import require_settled
 from bench.case import Case, Figure, Sample, difference, turned
 from bench.command import crmshift
-from bench.databases import Databases, Template, calm, without_sync
+from bench.databases import UNTHROTTLED, Databases, Template, calm, connect, without_sync
 from bench.machine import cores
 from bench.pgbench import Load, Run, Script, percentile
 from bench.scale import Scale
@@ -67,10 +68,25 @@ def cases(databases: Databases, scale: Scale) -> list[Case]:
                 verify=verify,
             )
         )
-    found.append(
-        Case("CRM pages at half that rate while a backfill runs", "", _beside_a_backfill(mix), _BESIDE, slow=True)
-    )
+    for how, steer in (("an unthrottled", UNTHROTTLED), ("a governed", GOVERNED)):
+        found.append(
+            Case(
+                f"CRM pages at half that rate while {how} backfill runs",
+                "",
+                _beside_a_backfill(mix, steer),
+                _BESIDE,
+                slow=True,
+            )
+        )
     return found
+
+
+GOVERNED = (
+    "update crmshift.backfill_control set batch_seconds = 0.03, throttle_query ="
+    " $$select count(*) from pg_stat_activity where application_name = 'pgbench' and state = 'active'"
+    " and clock_timestamp() - query_start > interval '20 ms'$$"
+)
+"""Short batches, and none while a page has been waited for longer than an operator may like."""
 
 
 _WITH_AND_WITHOUT = (
@@ -101,12 +117,14 @@ def _saturated(mix: Mix, durable: bool) -> Callable[[int], Sample]:
     return sample
 
 
-def _beside_a_backfill(mix: Mix) -> Callable[[int], Sample]:
+def _beside_a_backfill(mix: Mix, steer: LiteralString) -> Callable[[int], Sample]:
     def sample(number: int) -> Sample:
         name = "pages_backfill"
         dsn = mix.databases.clone(Template(mix.scale.contacts, True, "sync-layer"), name)
         mix.load(dsn).run(seconds=WARM_UP)
         rate = mix.load(dsn).run(seconds=mix.scale.seconds).tps / 2
+        with connect(dsn) as conn:
+            conn.execute(steer)
         calm(dsn)
         with mix.load(dsn, rate=rate).beside() as done:
             time.sleep(WARM_UP)
