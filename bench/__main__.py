@@ -40,11 +40,13 @@ def main() -> int:
     for case, why in outcome.failed.items():
         print(f"FAILED: {case}: {why}", file=sys.stderr)
     if not options.dry:
-        whole = scale == FULL and not options.only and not outcome.failed
+        whole = not (options.quick or options.toy or options.only or outcome.failed)
         suffix = "" if whole else "-quick" if scale == QUICK and not options.only else "-part"
         print(f"Written: {report.write(outcome.results, described, scale, suffix)}", file=sys.stderr)
         if whole:
             rounds = f"{scale.rounds} rounds, {scale.slow_rounds} of what takes minutes"
+            if scale != FULL:
+                rounds += ", smaller than `make bench` is by itself"
             report.write_page(outcome.results, described, scale, rounds)
     return 1 if outcome.failed else 0
 
