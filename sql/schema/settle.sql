@@ -201,6 +201,31 @@ end
 $$;
 comment on function crmshift.record_conflict(text, jsonb, text, text[], text, text, jsonb) is 'Log a conflict, or how an open one ended.';
 
+create function crmshift.log_escaped(of_subject text, keys jsonb) returns integer
+language plpgsql
+as $$
+-- Legacy deleted these rows, and their deletes had to wait. What the target has made into something that no mapping speaks of
+-- meanwhile (an appointment, into one of a second lead) is not deleted, and that is a conflict.
+declare
+    m record;
+    logged integer := 0;
+    n integer;
+begin
+    for m in select w.*, p.conflict_where from crmshift.mappings_of(of_subject, 'legacy') as w join crmshift.mapping as p using (name)
+              where w.only_where is not null and p.conflict_where is null loop
+        execute format('insert into crmshift.conflict_log (subject, key, kind, policy, winner)
+                        select $1, k.key, ''delete_origin_differs'', ''target_wins'', ''target'' from jsonb_array_elements($2) as k (key)
+                         where exists (select from %s as t where %s)', m.target::regclass,
+                       (select string_agg(format('t.%I = (k.key ->> %L)::%s', k, c, ty), ' and ') from unnest(m.key, m.columns, m.key_types) as u (k, c, ty)))
+          using of_subject, keys;
+        get diagnostics n = row_count;
+        logged := logged + n;
+    end loop;
+    return logged;
+end
+$$;
+comment on function crmshift.log_escaped(text, jsonb) is 'Log rows that legacy deleted and that the target keeps, for they are none of the mapping''s any more; returns how many.';
+
 create function crmshift.settle_row(of_subject text, of_key jsonb) returns integer
 language plpgsql
 as $$
@@ -289,6 +314,9 @@ begin
         perform crmshift.write_legacy(of_subject, of_key, merged);
     end if;
     perform crmshift.sync_subjects(of_subject, jsonb_build_array(of_key), written, settling => true);
+    if written = 'legacy' and q.legacy_last_op = 'delete' then
+        conflicts := conflicts + crmshift.log_escaped(of_subject, jsonb_build_array(of_key));
+    end if;
     delete from crmshift.sync_queue where id = any (q.ids);
     update crmshift.conflict_log set winner = 'merged' where subject = of_subject and key = of_key and winner is null;  -- they agree by now
     return conflicts;
@@ -404,13 +432,15 @@ begin
         end;
     end loop;
     -- Subjects that only one side wrote, in sets, as a bulk statement would be synced.
-    for r in select o.subject, o.side, jsonb_agg(distinct o.key) as keys, array_agg(o.id) as ids, count(distinct o.key) as n
+    for r in select o.subject, o.side, jsonb_agg(distinct o.key) as keys, array_agg(o.id) as ids, count(distinct o.key) as n,
+                    jsonb_agg(distinct o.key) filter (where o.op = 'delete' and o.side = 'legacy') as deleted
                from (select * from crmshift.sync_queue as q where q.reason = 'paused' and q.attempts = 0 and q.key <> '{}' order by q.id limit most) as o
                join crmshift.mapping as m on m.name = o.subject
               where not exists (select from crmshift.sync_queue as x where x.subject = o.subject and x.key = o.key and x.side <> o.side)
               group by o.subject, o.side, m.position order by m.position loop
         begin
             perform crmshift.sync_subjects(r.subject, r.keys, r.side);
+            conflicts := conflicts + crmshift.log_escaped(r.subject, r.deleted);
             delete from crmshift.sync_queue where id = any (r.ids);
             settled := settled + r.n;
         exception when others then
