@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from types import FrameType
 from uuid import UUID
 
-from psycopg import sql
-
 from crmshift import db, governor
 from crmshift.batch import BatchSize, Meter
 from crmshift.db import Connection
@@ -55,27 +53,12 @@ def run(
     governor.forget_readings(conn)
     crew = _Crew(conn, source, workspace, most, progress, stop)
     try:
-        state = crew.supervise()
+        return crew.supervise()
     except KeyboardInterrupt:
         crew.dismiss(patience=0.0)
         raise
     finally:
         crew.dismiss(patience=3.0)
-    _analyze(conn, source)
-    return state
-
-
-def _analyze(conn: Connection, source: str) -> None:
-    """Take the statistics of what was filled: plans that sessions made while it was empty would go on reading all of it."""
-    targets = db.fetch_all(
-        conn,
-        "select m.target from crmshift.backfill_mappings(%s) as b join crmshift.mapping as m using (name) order by m.position",
-        [source],
-    )
-    for (target,) in targets:
-        statement = sql.SQL("analyze {}").format(sql.Identifier(*target.split(".")))
-        with suppress(LockNotObtained), db.transaction(conn, lock_timeout=LOCK_TIMEOUT):  # else autovacuum is at it
-            conn.execute(statement)
 
 
 def sources(conn: Connection) -> list[str]:
