@@ -133,6 +133,9 @@ begin
                 said := set_config('crmshift.inserting', '', true);
             end if;
 %6$s
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
+            end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             select exists (select from crmshift.sync_queue),

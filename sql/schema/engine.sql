@@ -243,6 +243,23 @@ select array_agg(distinct m.target::regclass) from crmshift.mapping as m
 $$;
 comment on function crmshift.targets_of(text) is 'The mapped tables of the other side than the one written.';
 
+create function crmshift.refuse_old_snapshot() returns void
+language plpgsql
+as $$
+-- A row that somebody deletes makes a transaction on an older snapshot fail; a TRUNCATE only makes it find the table empty. The
+-- table's file tells: the catalogue as the snapshot has it names the old one. Asked once the tables are written, and thereby locked.
+begin
+    if current_setting('transaction_isolation') <> 'read committed'
+       and exists (select from unnest(crmshift.targets_of('legacy') || crmshift.targets_of('target')) as t (relid)
+                     left join lateral pg_catalog.pg_partition_tree(t.relid) as p on true
+                     join pg_catalog.pg_class as c on c.oid = coalesce(p.relid, t.relid)
+                    where nullif(c.relfilenode, 0) <> pg_catalog.pg_relation_filenode(c.oid)) then
+        raise exception 'A mapped table was truncated after the snapshot of this transaction was taken.' using errcode = 'serialization_failure';
+    end if;
+end
+$$;
+comment on function crmshift.refuse_old_snapshot() is 'Raises where the snapshot of this transaction is older than a TRUNCATE (or a rewrite) of a mapped table.';
+
 create function crmshift.sync_rows(of_mappings text[], keys jsonb[], settling boolean default false) returns void
 language plpgsql
 as $$
@@ -262,6 +279,7 @@ begin
     for i in reverse cardinality(of_mappings) .. 1 loop
         perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
     end loop;
+    perform crmshift.refuse_old_snapshot();
     if not settling and exists (select from crmshift.sync_queue)
        and exists (select from unnest(of_mappings, keys) as w (mapping, keys) where crmshift.held(w.mapping, w.keys)) then
         raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';

@@ -2983,6 +2983,28 @@ $$;
 
 COMMENT ON FUNCTION crmshift.record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb) IS 'Log a conflict, or how an open one ended.';
 
+-- Name: refuse_old_snapshot(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.refuse_old_snapshot() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- A row that somebody deletes makes a transaction on an older snapshot fail; a TRUNCATE only makes it find the table empty. The
+-- table's file tells: the catalogue as the snapshot has it names the old one. Asked once the tables are written, and thereby locked.
+begin
+    if current_setting('transaction_isolation') <> 'read committed'
+       and exists (select from unnest(crmshift.targets_of('legacy') || crmshift.targets_of('target')) as t (relid)
+                     left join lateral pg_catalog.pg_partition_tree(t.relid) as p on true
+                     join pg_catalog.pg_class as c on c.oid = coalesce(p.relid, t.relid)
+                    where nullif(c.relfilenode, 0) <> pg_catalog.pg_relation_filenode(c.oid)) then
+        raise exception 'A mapped table was truncated after the snapshot of this transaction was taken.' using errcode = 'serialization_failure';
+    end if;
+end
+$$;
+
+-- Name: FUNCTION refuse_old_snapshot(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.refuse_old_snapshot() IS 'Raises where the snapshot of this transaction is older than a TRUNCATE (or a rewrite) of a mapped table.';
+
 -- Name: refuse_unknown(jsonb, text[], text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.refuse_unknown(facts jsonb, known text[], of_what text) RETURNS void
@@ -4367,6 +4389,9 @@ begin
             if expected_3 < cardinality($1) then
                 perform crmshift.remove_lead_appointments($1);
             end if;
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
+            end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             select exists (select from crmshift.sync_queue),
@@ -4441,6 +4466,9 @@ begin
             end if;
             if expected_3 < cardinality($1) then
                 perform crmshift.remove_customer_custom_fields($1, $2);
+            end if;
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
@@ -4520,6 +4548,9 @@ begin
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_customers($1);
             end if;
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
+            end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             select exists (select from crmshift.sync_queue),
@@ -4594,6 +4625,9 @@ begin
             if expected_2 < cardinality($1) then
                 perform crmshift.remove_contact_custom_fields($1, $2);
             end if;
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
+            end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             select exists (select from crmshift.sync_queue),
@@ -4666,6 +4700,9 @@ begin
             end if;
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_contacts($1);
+            end if;
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
@@ -4741,6 +4778,9 @@ begin
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_appointments($1);
             end if;
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
+            end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             select exists (select from crmshift.sync_queue),
@@ -4811,6 +4851,9 @@ begin
             end if;
             if expected_1 < cardinality($1) then
                 perform crmshift.remove_contacts($1);
+            end if;
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
             end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
@@ -5130,6 +5173,7 @@ begin
     for i in reverse cardinality(of_mappings) .. 1 loop
         perform crmshift.call_writer('remove', of_mappings[i], keys[i]);
     end loop;
+    perform crmshift.refuse_old_snapshot();
     if not settling and exists (select from crmshift.sync_queue)
        and exists (select from unnest(of_mappings, keys) as w (mapping, keys) where crmshift.held(w.mapping, w.keys)) then
         raise exception 'The other side has a queued write of the same row.' using errcode = 'SH010';
@@ -6113,6 +6157,9 @@ begin
                 said := set_config('crmshift.inserting', '', true);
             end if;
 %6$s
+            if current_setting('transaction_isolation') <> 'read committed' then
+                perform crmshift.refuse_old_snapshot();
+            end if;
             -- A write of the other side to one of these very rows may wait in the queue. Seen now, with the rows written
             -- and therefore locked: it is not overwritten unseen, both wait to be settled together.
             select exists (select from crmshift.sync_queue),

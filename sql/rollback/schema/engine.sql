@@ -8,6 +8,7 @@ drop function crmshift.legacy_row(text, jsonb, boolean);
 drop function crmshift.sync_subjects(text, jsonb, text, boolean);
 drop function crmshift.sync_keys(text, jsonb);
 drop function crmshift.sync_rows(text[], jsonb[], boolean);
+drop function crmshift.refuse_old_snapshot();
 drop function crmshift.targets_of(text);
 drop function crmshift.try_deferred(regclass[]);
 drop function crmshift.is_outstanding(text, jsonb);
