@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from crmshift import backfill, db, ledger, preflight, sync, validation
+from crmshift import backfill, db, ledger, preflight, sync
 from crmshift.backfill import StopSignal
 from crmshift.db import Connection
 from crmshift.errors import CrmshiftError
 from crmshift.plan import Verb
 from crmshift.progress import Progress
 from crmshift.steps import Compiled, Step
-from crmshift.validation import Validation
+from crmshift.validation import checks
+from crmshift.validation.result import Validation
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _carry_out(conn: Connection, run_id: UUID, step: Step, progress: Progress, s
         elif step.planned.verb is Verb.VALIDATE:
             if not sync.is_paused(conn):
                 sync.drain(conn)  # crossing writes under live traffic may have left keys that only need another try
-            result = validation.run(conn)
+            result = checks.run(conn)
             if not result.clean:
                 return result
         else:

@@ -13,10 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from crmshift import apply, backfill, db, validation
+from crmshift import apply, backfill, db, repair
 from crmshift.backfill import StopSignal
 from crmshift.embedded import EmbeddedServer
 from crmshift.errors import LockNotObtained, Stopped, UsageError
+from crmshift.validation import checks
 from tests.database.test_resume import crmshift, finish
 from tests.support import history
 from tests.support.agreement import assert_agreement, assert_in_sync
@@ -230,7 +231,7 @@ def test_one_workspace_first_and_the_rest_later(make_database: Make, undisturbed
         ).fetchone() == (0,)
         checking = db.connect(dsn, "tests")
         assert [
-            c.name for c in validation.run(checking, backfill.find_workspace(checking, "Beta")).checks if not c.passed
+            c.name for c in checks.run(checking, backfill.find_workspace(checking, "Beta")).checks if not c.passed
         ] == []
         checking.close()
         history.run(dsn)
@@ -307,7 +308,7 @@ def test_bad_rows_are_queued_one_by_one_and_the_rest_goes_on(make_database: Make
         assert_agreement(conn)
         conn.execute("drop trigger spit on customers")
         settling = db.connect(dsn, "tests")
-        repaired = validation.repair(settling)
+        repaired = repair.run(settling)
         assert repaired.failed == 0
         settling.close()
         assert_in_sync(conn)
@@ -381,13 +382,13 @@ def test_repair_splits_off_bad_rows_and_mends_the_rest(make_database: Make) -> N
         conn.execute("reset session_replication_role")
         conn.execute(POISON.replace("before insert", "before update"))
         repairing = db.connect(dsn, "tests")
-        repaired = validation.repair(repairing)
+        repaired = repair.run(repairing)
         assert repaired.failed == 50
         assert repaired.handed["customers"] == CONTACTS + 5
         assert conn.execute("select count(*) from customers where city is distinct from 'Rome'").fetchone() == (50,)
         assert_agreement(conn)
         conn.execute("drop trigger spit on customers")
-        assert validation.repair(repairing).failed == 0
+        assert repair.run(repairing).failed == 0
         repairing.close()
         assert_in_sync(conn)
 
@@ -400,13 +401,13 @@ def test_repair_tries_again_where_a_row_is_locked_for_a_moment(make_database: Ma
         application.execute("select from contacts where id = %s for update", [ADA])
         threading.Timer(0.5, application.rollback).start()
         repairing = db.connect(dsn, "tests")
-        assert validation.repair(repairing).failed == 0
+        assert repair.run(repairing).failed == 0
         repairing.close()
         assert_in_sync(conn)
 
 
 def test_repair_goes_round_a_row_that_stays_locked(make_database: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "REPAIR_ATTEMPTS", 2)
+    monkeypatch.setattr(repair, "ATTEMPTS", 2)
     dsn = make_database("history")
     history.run(dsn)
     with open_(dsn) as conn, psycopg.connect(dsn) as application:
@@ -414,10 +415,10 @@ def test_repair_goes_round_a_row_that_stays_locked(make_database: Make, monkeypa
         conn.execute("update contacts set city = 'Rome' where firstname = 'Jo'")
         application.execute("select from contacts where lastname = '17' for update")
         repairing = db.connect(dsn, "tests")
-        assert validation.repair(repairing).failed == 1
+        assert repair.run(repairing).failed == 1
         assert conn.execute("select sqlstate from crmshift.sync_queue").fetchall() == [("55P03",)]
         application.rollback()
-        assert validation.repair(repairing).failed == 0
+        assert repair.run(repairing).failed == 0
         repairing.close()
         assert_in_sync(conn)
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crmshift import backfill, db, overview, validation
+from crmshift import backfill, db, overview
 from crmshift.backfill import StopSignal
 from crmshift.errors import DatabaseError, UsageError
 from crmshift.progress import Progress
 from crmshift.project import packaged_root
+from crmshift.validation import checks
 from tests.support.agreement import assert_agreement, assert_in_sync, drain, queue
 from tests.support.sessions import sessions
 from tests.support.templates import ADA, apply_to, compiled, load_plan, roll_back_to
@@ -439,7 +440,7 @@ def test_every_check_of_a_validation_is_a_transaction_of_its_own(make_database: 
             )
         own = db.connect(dsn, "tests")
         try:
-            assert validation.run(own).clean
+            assert checks.run(own).clean
         finally:
             own.close()
         assert rows(conn, "select count(*), count(distinct began) from seen") == [(3, 3)]

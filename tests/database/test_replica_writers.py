@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from crmshift import validation
+from crmshift import repair
 from crmshift.embedded import EmbeddedServer
 from crmshift.project import packaged_root
 from tests.support.agreement import assert_agreement, assert_in_sync, drain, queue
@@ -246,7 +246,7 @@ def test_a_subscription_is_named_and_what_it_wrote_is_found_and_repaired(
         new.execute("alter subscription from_old disable")
         assert rows(new, "select * from crmshift.check_replica_writers()") == []
         assert rows(new, "select key ->> 'cst_id', kind from crmshift.drift('customers')") == [(ADA, "missing")]
-        validation.repair(new)
+        repair.run(new)
         assert_in_sync(new)
         new.execute("alter subscription from_old set (slot_name = none)")
         new.execute("drop subscription from_old")

@@ -90,8 +90,18 @@ def _events(stage: Stage) -> dict[tuple[Subject, str], list[Event]]:
             old, new = before.get(subject, {}), after.get(subject, {})
             for column in {**old, **new}:
                 event = _event(table, side, old.get(column, ABSENT), new.get(column, ABSENT))
-                if event is not None and (by_application or event.became == MEDDLED):
-                    events[subject, column].append(event)
+                if event is None or not (by_application or event.became == MEDDLED):
+                    continue
+                so_far = events[subject, column]
+                if (
+                    became is None
+                    and was.get("beside_legacy")
+                    and so_far
+                    and so_far[-1].side != side
+                    and so_far[-1].was is ABSENT
+                ):
+                    continue  # the appointment of a second lead goes; what legacy has made under its number is another one
+                so_far.append(event)
     return events
 
 

@@ -37,7 +37,10 @@ create function history.note() returns trigger language plpgsql as $$
 begin
     insert into history.audit (by_application, table_name, was, became)
     select current_setting('application_name') <> 'DBA' and (pg_trigger_depth() = 1 or not crmshift.is_syncing()),
-           tg_table_name, case when tg_op <> 'INSERT' then to_jsonb(old) end, case when tg_op <> 'DELETE' then to_jsonb(new) end;
+           tg_table_name,
+           case when tg_op <> 'INSERT' then to_jsonb(old) || jsonb_build_object('beside_legacy',
+               exists (select from leads as l where l.id::text = to_jsonb(old) ->> 'lead_id' and not l.is_primary)) end,
+           case when tg_op <> 'DELETE' then to_jsonb(new) end;
     return null;
 end $$;
 create function history.note_truncate() returns trigger language plpgsql as $$

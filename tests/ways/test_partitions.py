@@ -8,9 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crmshift import db, ledger, validation
+from crmshift import db, ledger, repair
 from crmshift.errors import Refused, UsageError
 from crmshift.project import packaged_root
+from crmshift.validation import checks
 from tests.support.agreement import assert_in_sync, drain
 from tests.support.databases import Databases, register_template
 from tests.support.schema_dump import dump
@@ -198,7 +199,7 @@ def test_a_partition_without_the_triggers_is_named_and_mended(make_database: Mak
         assert value(conn, "select count(*) from crmshift.drift('customers')") == 1
 
         own = db.connect(dsn, "tests")
-        found = {c.name: c.findings for c in validation.run(own).checks if not c.passed}
+        found = {c.name: c.findings for c in checks.run(own).checks if not c.passed}
         own.close()
         assert {(f.subject, f.detail) for f in found["triggers_attached"]} == {
             (
@@ -208,7 +209,7 @@ def test_a_partition_without_the_triggers_is_named_and_mended(make_database: Mak
         }
         assert value(conn, f"select crmshift.attach_partition('public.{partition}')") == 4
         assert value(conn, "select crmshift.attach_partition('contacts')") == 0
-        validation.repair(conn)
+        repair.run(conn)
         assert rows(
             conn,
             "select (select count(*) from contacts where city = 'straight') = (select count(*) from customers where city = 'straight'), (select count(*) from contacts) = (select count(*) from customers)",

@@ -14,7 +14,7 @@ from crmshift.errors import ExitStatus, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crmshift.validation import Check, Validation
+    from crmshift.validation.result import Check, Validation
 
 EXAMPLES = """
 [bold]Examples[/bold]\n
@@ -49,16 +49,18 @@ def validate(
     Right under live writes: each comparison is one statement, hence one snapshot, and in every snapshot both sides agree or the
     key stands in the sync queue. Shows keys and column names, never values.
     """
-    from crmshift import db, validation
+    from crmshift import db
+    from crmshift import repair as repairing
     from crmshift.cli.output import console, print_json, print_next_steps
+    from crmshift.validation import checks
 
     reports = [_report(r) for r in report or ()]
     with connected(dsn, "validate") as conn:
         repaired = None
         if repair:
             with db.single_driver(conn):
-                repaired = validation.repair(conn, workspace)
-        result = validation.run(conn, workspace)
+                repaired = repairing.run(conn, workspace)
+        result = checks.run(conn, workspace)
 
     status = ExitStatus.OK if result.clean else ExitStatus.NO
     next_steps = [] if result.clean else next_steps_after(result, repair, workspace)
@@ -109,7 +111,7 @@ def print_checks(out: Console, result: Validation) -> None:
             if check.count > len(check.findings):
                 found.add_row("…", "", f"[dim]and {check.count - len(check.findings):,} more[/dim]")
             out.print(found)
-    scope = f"workspace {result.workspace}" if result.workspace else "all workspaces"
+    scope = f"workspace {result.scope.workspace}" if result.scope.workspace else "all workspaces"
     failed = sum(not c.passed for c in result.checks)
     verdict = "[green]clean[/green]" if result.clean else f"[red]{count(failed, 'check')} failed[/red]"
     out.print(f"{verdict} [dim]· {scope} · {count(len(result.checks), 'check')} in {result.seconds:.2f} s[/dim]")
@@ -118,7 +120,7 @@ def print_checks(out: Console, result: Validation) -> None:
 def as_json(result: Validation) -> dict[str, Any]:
     """The outcome, for a JSON document."""
     return {
-        "workspace": str(result.workspace) if result.workspace else None,
+        "workspace": str(result.scope.workspace) if result.scope.workspace else None,
         "clean": result.clean,
         "seconds": round(result.seconds, 3),
         "checks": [

@@ -1,4 +1,4 @@
-"""Runs the checks, collects what they find, and hands drifted keys to the writers."""
+"""Hands the keys that drifted to the writers."""
 
 from __future__ import annotations
 
@@ -12,51 +12,11 @@ from psycopg.types.json import Jsonb
 from crmshift import backfill, db, sync
 from crmshift.batch import MOST_FOR_REPAIR, BatchSize
 from crmshift.db import Connection
-from crmshift.errors import CrmshiftError, LockNotObtained, Refused, UsageError
+from crmshift.errors import CrmshiftError, LockNotObtained
+from crmshift.validation.checks import require_installed
 
-SAMPLE = 20
-"""Findings of a check that are listed; all are counted."""
-
-REPAIR_ATTEMPTS = 4
+ATTEMPTS = 4
 """Tries of a batch that meets locks, with half the keys each time, before those that stay locked are queued for a drain."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing a check found: the table or mapping, the key, and which columns differ or what is wrong. No values."""
-
-    subject: str
-    key: dict[str, object] | None
-    detail: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """A check and its outcome. `findings` holds the first ones, `count` how many there are."""
-
-    name: str
-    title: str
-    count: int
-    findings: tuple[Finding, ...]
-    seconds: float
-
-    @property
-    def passed(self) -> bool:
-        return self.count == 0
-
-
-@dataclass(frozen=True)
-class Validation:
-    """All checks of one run."""
-
-    workspace: UUID | None
-    checks: tuple[Check, ...]
-    seconds: float
-
-    @property
-    def clean(self) -> bool:
-        """True where every check passed, and there was one."""
-        return bool(self.checks) and all(c.passed for c in self.checks)
 
 
 @dataclass(frozen=True)
@@ -68,31 +28,13 @@ class Repair:
     failed: int
 
 
-def run(conn: Connection, workspace: UUID | None = None) -> Validation:
-    """Run every check and store the outcome.
-
-    Raises `Refused` where nothing is installed, `UsageError` for a workspace that does not exist.
-    """
-    _require_installed(conn)
-    if workspace is not None and not db.fetch_value(
-        conn, "select exists (select from public.workspaces where id = %s)", [workspace]
-    ):
-        raise UsageError(f"There is no workspace {workspace}.", hint="select id, name from workspaces lists them.")
-    started = time.monotonic()
-    names = db.fetch_all(conn, "select name, title from crmshift.check_list order by rank, name")
-    checks = tuple(_check(conn, name, title, workspace) for name, title in names)
-    result = Validation(workspace, checks, time.monotonic() - started)
-    _store(conn, result)
-    return result
-
-
-def repair(conn: Connection, workspace: UUID | None = None) -> Repair:
+def run(conn: Connection, workspace: UUID | None = None) -> Repair:
     """Settle the queue, then hand every drifted key to the writer of its mapping: legacy is taken to be right.
 
     Rows are brought up to date parents first; rows that legacy does not have are taken away children first, archived where
     they hold what legacy cannot.
     """
-    _require_installed(conn)
+    require_installed(conn)
     settled = sync.drain(conn)
     failed = settled.failed
     order = [
@@ -150,7 +92,7 @@ class _Repairing:
     def batch(self) -> int:
         """Hand over as many keys as are taken; returns how many had to be queued."""
         try:
-            return db.with_lock_retry(self._try, on_wait=self._smaller, attempts=REPAIR_ATTEMPTS)
+            return db.with_lock_retry(self._try, on_wait=self._smaller, attempts=ATTEMPTS)
         except LockNotObtained:
             return self._hand_over("select crmshift.sync_or_queue(%s, %s)")
 
@@ -167,33 +109,3 @@ class _Repairing:
             queued: int = db.fetch_value(self._conn, statement, [self._mapping, Jsonb(batch)])
         self.taken = len(batch)
         return queued
-
-
-def _check(conn: Connection, name: str, title: str, workspace: UUID | None) -> Check:
-    started = time.monotonic()
-    rows = db.fetch_all(
-        conn,
-        "select count(*) over (), subject, key, detail from crmshift.run_check(%s, %s) limit %s",
-        [name, workspace, SAMPLE],
-    )
-    findings = tuple(Finding(row[1], row[2], row[3]) for row in rows)
-    return Check(name, title, rows[0][0] if rows else 0, findings, time.monotonic() - started)
-
-
-def _store(conn: Connection, result: Validation) -> None:
-    with db.translated():
-        conn.execute(
-            """
-            insert into crmshift.validation_run (workspace_id, clean, findings, duration)
-            values (%s, %s, %s, make_interval(secs => %s))
-            """,
-            [result.workspace, result.clean, Jsonb({c.name: c.count for c in result.checks}), result.seconds],
-        )
-
-
-def _require_installed(conn: Connection) -> None:
-    if db.fetch_value(conn, "select to_regclass('crmshift.check_list')") is None:
-        raise Refused(
-            "There is nothing to validate: crmshift is not installed in this database.",
-            hint="Run: crmshift apply --to sync-layer",
-        )

@@ -1,0 +1,1 @@
+"""Are the two sides right, every row, every column, and if not, where exactly."""
