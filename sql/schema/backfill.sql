@@ -346,6 +346,21 @@ end
 $$;
 comment on function crmshift.backfill_batch(text, integer, uuid, integer, boolean) is 'Walk the next rows of a backfill and commit the checkpoint with them: select * from crmshift.backfill_batch(''public.contacts'', 1000).';
 
+create function crmshift.backfill_end(of_source text) returns void
+language plpgsql
+as $$
+-- Sessions may have made plans while the tables were empty, and would read all of them from now on, for each row: until there are
+-- statistics, which make them plan anew.
+declare
+    target text;
+begin
+    for target in select m.target from crmshift.backfill_mappings(of_source) as b join crmshift.mapping as m using (name) order by m.position loop
+        execute format('analyze %s', target::regclass);
+    end loop;
+end
+$$;
+comment on function crmshift.backfill_end(text) is 'Take the statistics of the tables that a backfill has filled.';
+
 create function crmshift.repair_batch(of_mapping text, keys jsonb) returns bigint
 language plpgsql
 as $$

@@ -30,6 +30,8 @@ for the batch, while the batch waits for it, must not be made the victim. The ba
 STATEMENT_TIMEOUT = "2s"
 """A batch that takes longer is given up and tried with half the rows; one of a single row is left to end."""
 
+ATTEMPTS_AT_THE_END = 4
+
 CHECK_EVERY = 1.0
 LOOK_EVERY = 0.1
 SHOW_EVERY = 0.5
@@ -53,12 +55,20 @@ def run(
     governor.forget_readings(conn)
     crew = _Crew(conn, source, workspace, most, progress, stop)
     try:
-        return crew.supervise()
+        state = crew.supervise()
     except KeyboardInterrupt:
         crew.dismiss(patience=0.0)
         raise
     finally:
         crew.dismiss(patience=3.0)
+    with suppress(LockNotObtained):  # autovacuum is at it, and will see to it
+        db.with_lock_retry(lambda: _end(conn, source), on_wait=progress.waiting, attempts=ATTEMPTS_AT_THE_END)
+    return state
+
+
+def _end(conn: Connection, source: str) -> None:
+    with db.transaction(conn, lock_timeout=LOCK_TIMEOUT):
+        db.fetch_one(conn, "select crmshift.backfill_end(%s)", [source])
 
 
 def sources(conn: Connection) -> list[str]:

@@ -183,12 +183,14 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
             .format(subject, planned.batch or MOST_ROWS)
             .as_string()
         )
+        end = sql.SQL("select crmshift.backfill_end({})").format(subject).as_string()
         forget = sql.SQL("delete from crmshift.backfill_walk where source = {}").format(subject).as_string()
         return Step(
             planned,
             (
                 Statement(f"backfill from {subject}", start),
                 Statement(f"backfill from {subject}, once for each batch, with as many rows as are quick", batch),
+                Statement(f"statistics of what the backfill from {subject} has filled", end),
             ),
             (Statement(f"backfill from {subject}", forget),),
         )

@@ -45,6 +45,20 @@ def undisturbed(databases: Any, server: Any) -> Iterator[dict[str, Any]]:
     databases.drop(name)
 
 
+def test_what_was_filled_has_statistics(make_database: Make) -> None:
+    """A plan that a session made while the tables were empty would read all of them from now on."""
+    dsn = make_database("history")
+    with open_(dsn) as conn:
+        before = conn.execute("select relname from pg_class where relname in ('customers', 'leads') and reltuples > 0")
+        assert before.fetchall() == []
+        history.run(dsn)
+        found = conn.execute(
+            "select relname, reltuples from pg_class where relname in ('customers', 'leads') and relkind = 'r' order by 1"
+        ).fetchall()
+    assert found[0] == ("customers", CONTACTS + 5)
+    assert found[1][1] > 0
+
+
 # --- ranges
 
 

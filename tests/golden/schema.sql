@@ -530,6 +530,26 @@ $$;
 
 COMMENT ON FUNCTION crmshift.backfill_check(of_signal text) IS 'Read the signals and say what holds the backfill: select * from crmshift.backfill_check(). A running backfill does so every second.';
 
+-- Name: backfill_end(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_end(of_source text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Sessions may have made plans while the tables were empty, and would read all of them from now on, for each row: until there are
+-- statistics, which make them plan anew.
+declare
+    target text;
+begin
+    for target in select m.target from crmshift.backfill_mappings(of_source) as b join crmshift.mapping as m using (name) order by m.position loop
+        execute format('analyze %s', target::regclass);
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION backfill_end(of_source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_end(of_source text) IS 'Take the statistics of the tables that a backfill has filled.';
+
 -- Name: backfill_mappings(text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.backfill_mappings(of_source text) RETURNS TABLE(name text, key text[], key_types text[], columns text[])
