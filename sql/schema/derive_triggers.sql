@@ -243,6 +243,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
     elsif later then
@@ -250,9 +253,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, raising);
     else
-        if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;

@@ -5324,6 +5324,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif later then
@@ -5331,9 +5334,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
-        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5450,6 +5450,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif later then
@@ -5457,9 +5460,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
-        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5539,6 +5539,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5546,9 +5549,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
-        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5629,6 +5629,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif later then
@@ -5636,9 +5639,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5718,6 +5718,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5725,9 +5728,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5842,6 +5842,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif later then
@@ -5849,9 +5852,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5932,6 +5932,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5944,9 +5947,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -6287,6 +6287,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
     elsif later then
@@ -6294,9 +6297,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, raising);
     else
-        if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
