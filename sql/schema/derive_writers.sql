@@ -48,10 +48,11 @@ with m as (
            string_agg(format('w.%I', c), ', ' order by i) as w_columns,
            string_agg(format('one.%I', c), ', ' order by i) as one_columns,
            string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
-           string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
-           string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
-           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
-           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
+           -- a column that only_where asks to be true is so already: assigning it would fire the triggers on it for nothing
+           string_agg(quote_ident(c), ', ' order by i) filter (where u.assigned) as other_columns,
+           string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
+           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
                filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
@@ -63,7 +64,9 @@ with m as (
                            then format('case when not e.%I then %L end', c || '_agrees', c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
                       E',\n                        ' order by i) filter (where c <> all (m.key)) as differing
-      from m, unnest(m.columns) with ordinality as u (c, i)
+      from m cross join lateral (
+               select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
+                 from unnest(m.columns) with ordinality as v (c, i)) as u
 ), f as (
     select coalesce(string_agg(format($sql$
     if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows

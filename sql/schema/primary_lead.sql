@@ -262,8 +262,15 @@ comment on function crmshift.tg_note_lead() is 'Notes the customer of a lead tha
 create function crmshift.tg_apply_primary_lead_rule() returns trigger
 language plpgsql
 as $trigger$
--- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule.
+-- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule; and
+-- where none close a lead there is no trigger, for the mere condition costs each write some microseconds.
 begin
+    if new.closed = '{}' then
+        if exists (select from pg_catalog.pg_trigger as t where t.tgrelid = 'public.leads'::regclass and t.tgname = 'crmshift_then_note_closed') then
+            drop trigger crmshift_then_note_closed on public.leads;
+        end if;
+        return null;
+    end if;
     execute format(
         'create or replace trigger crmshift_then_note_closed
          after update of disposition on public.leads
@@ -273,7 +280,7 @@ begin
     return null;
 end
 $trigger$;
-comment on function crmshift.tg_apply_primary_lead_rule() is 'Puts the closed dispositions into the condition of the trigger crmshift_then_note_closed. Its lock keeps writers of leads waiting for a moment.';
+comment on function crmshift.tg_apply_primary_lead_rule() is 'Makes the trigger crmshift_then_note_closed for these dispositions, or none. The lock keeps writers of leads waiting for a moment.';
 
 create trigger rule_is_applied
 after insert or update on crmshift.primary_lead_rule

@@ -15,6 +15,7 @@ select 'leads', jsonb_build_object('trigger', n.name), case when t.tgname is nul
                ('public.leads', 'crmshift_ask_primary_lead'), ('public.leads', 'crmshift_then_make_primary_lead'),
                ('crmshift.primary_lead_wanted', 'customer_with_leads_has_a_primary_one')) as n (on_table, name)
   left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(n.on_table) and t.tgname = n.name
- where t.tgname is null or t.tgenabled in ('D', 'R')
+ where (t.tgname is null or t.tgenabled in ('D', 'R'))
+   and (n.name <> 'crmshift_then_note_closed' or exists (select from crmshift.primary_lead_rule as r where r.closed <> '{}'))
 $$;
 comment on function crmshift.check_primary_lead(uuid) is 'Every customer that has leads has exactly one primary lead';

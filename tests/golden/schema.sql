@@ -987,7 +987,8 @@ select 'leads', jsonb_build_object('trigger', n.name), case when t.tgname is nul
                ('public.leads', 'crmshift_ask_primary_lead'), ('public.leads', 'crmshift_then_make_primary_lead'),
                ('crmshift.primary_lead_wanted', 'customer_with_leads_has_a_primary_one')) as n (on_table, name)
   left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(n.on_table) and t.tgname = n.name
- where t.tgname is null or t.tgenabled in ('D', 'R')
+ where (t.tgname is null or t.tgenabled in ('D', 'R'))
+   and (n.name <> 'crmshift_then_note_closed' or exists (select from crmshift.primary_lead_rule as r where r.closed <> '{}'))
 $_$;
 
 -- Name: FUNCTION check_primary_lead(of_workspace uuid); Type: COMMENT
@@ -2366,10 +2367,11 @@ with m as (
            string_agg(format('w.%I', c), ', ' order by i) as w_columns,
            string_agg(format('one.%I', c), ', ' order by i) as one_columns,
            string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
-           string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
-           string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
-           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
-           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
+           -- a column that only_where asks to be true is so already: assigning it would fire the triggers on it for nothing
+           string_agg(quote_ident(c), ', ' order by i) filter (where u.assigned) as other_columns,
+           string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
+           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
                filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
@@ -2381,7 +2383,9 @@ with m as (
                            then format('case when not e.%I then %L end', c || '_agrees', c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
                       E',\n                        ' order by i) filter (where c <> all (m.key)) as differing
-      from m, unnest(m.columns) with ordinality as u (c, i)
+      from m cross join lateral (
+               select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
+                 from unnest(m.columns) with ordinality as v (c, i)) as u
 ), f as (
     select coalesce(string_agg(format($sql$
     if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows
@@ -5048,13 +5052,13 @@ begin
             return 0;
         elsif one."lacks it" then
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) values (one.customer_id, one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon)
-            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.* into stored;
         elsif one."differs in it" then
             if current_setting('crmshift.inserting', true) = 'leads' then
                 raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
             end if;
-            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
+            update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
         else
             return 1;
         end if;
@@ -5072,12 +5076,12 @@ begin
               from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
              where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
         ), u as (
-            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
+            update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
             returning t.*
         ), i as (
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
             select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d where d."lacks it" order by d.customer_id
-            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.*
         ), w as (
             select * from u union all select * from i
@@ -5245,8 +5249,15 @@ COMMENT ON FUNCTION crmshift.targets_of(written text) IS 'The mapped tables of t
 CREATE FUNCTION crmshift.tg_apply_primary_lead_rule() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
--- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule.
+-- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule; and
+-- where none close a lead there is no trigger, for the mere condition costs each write some microseconds.
 begin
+    if new.closed = '{}' then
+        if exists (select from pg_catalog.pg_trigger as t where t.tgrelid = 'public.leads'::regclass and t.tgname = 'crmshift_then_note_closed') then
+            drop trigger crmshift_then_note_closed on public.leads;
+        end if;
+        return null;
+    end if;
     execute format(
         'create or replace trigger crmshift_then_note_closed
          after update of disposition on public.leads
@@ -5259,7 +5270,7 @@ $$;
 
 -- Name: FUNCTION tg_apply_primary_lead_rule(); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.tg_apply_primary_lead_rule() IS 'Puts the closed dispositions into the condition of the trigger crmshift_then_note_closed. Its lock keeps writers of leads waiting for a moment.';
+COMMENT ON FUNCTION crmshift.tg_apply_primary_lead_rule() IS 'Makes the trigger crmshift_then_note_closed for these dispositions, or none. The lock keeps writers of leads waiting for a moment.';
 
 -- Name: tg_appointments(); Type: FUNCTION
 
@@ -8358,10 +8369,6 @@ CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.leads REFERENCING OLD
 -- Name: leads crmshift_then_make_primary_lead; Type: TRIGGER
 
 CREATE TRIGGER crmshift_then_make_primary_lead AFTER UPDATE OF is_primary ON public.leads FOR EACH STATEMENT WHEN ((current_setting('crmshift.asked'::text, true) <> ''::text)) EXECUTE FUNCTION crmshift.tg_make_primary_lead();
-
--- Name: leads crmshift_then_note_closed; Type: TRIGGER
-
-CREATE TRIGGER crmshift_then_note_closed AFTER UPDATE OF disposition ON public.leads FOR EACH ROW WHEN ((old.is_primary AND new.is_primary AND (new.disposition IS DISTINCT FROM old.disposition) AND (new.disposition = ANY ('{}'::text[])))) EXECUTE FUNCTION crmshift.tg_note_lead();
 
 -- Name: leads crmshift_then_note_delete; Type: TRIGGER
 

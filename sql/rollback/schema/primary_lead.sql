@@ -3,7 +3,7 @@ drop function crmshift.appointments_of_leads(uuid[]);
 drop function crmshift.follow_primary_lead(uuid[]);
 drop trigger crmshift_then_make_primary_lead on public.leads;
 drop trigger crmshift_ask_primary_lead on public.leads;
-drop trigger crmshift_then_note_closed on public.leads;
+drop trigger if exists crmshift_then_note_closed on public.leads;
 drop trigger crmshift_then_note_update on public.leads;
 drop trigger crmshift_then_note_delete on public.leads;
 drop trigger crmshift_then_note_insert on public.leads;
