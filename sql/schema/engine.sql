@@ -489,14 +489,23 @@ as $$
 -- But what has not moved yet the target never spoke of: until the backfill is complete, truncating it takes nothing from legacy.
 declare
     m record;
+    f record;
     k record;
 begin
     if written = 'target' and exists (select from crmshift.check_backfill_complete()) then
         return;
     end if;
-    for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
+    for m in select name, key, target from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
               order by position desc loop
         begin
+            -- What a writer of this table is prepared by may take away rows that no mapping speaks of just now.
+            for f in select feed.source, feed.key as columns, feed.prepare from crmshift.feed
+                      where feed.mapping = m.name and feed.mode = 'sync' and feed.prepare is not null loop
+                execute (select format('select %s(%s) from %s as t where not exists (select from %s) having count(*) > 0', f.prepare,
+                                       string_agg(format('array_agg(t.%I)', c), ', ' order by array_position(m.key, c)),
+                                       m.target::regclass, f.source::regclass)
+                           from unnest(m.key) as c);
+            end loop;
             for k in select case d.kind when 'extra' then 'delete' else 'update' end as op, jsonb_agg(d.key) as keys
                        from crmshift.drift(m.name) as d where d.kind <> 'missing' group by 1 loop
                 if raising then
