@@ -90,6 +90,8 @@ def _events(stage: Stage) -> dict[tuple[Subject, str], list[Event]]:
             old, new = before.get(subject, {}), after.get(subject, {})
             for column in {**old, **new}:
                 event = _event(table, side, old.get(column, ABSENT), new.get(column, ABSENT))
+                if event is not None and became is None and was.get("unseen"):
+                    event = Event(side, UNKNOWN, event.became)  # a TRUNCATE takes what its snapshot does not show, too
                 if event is None or not (by_application or event.became == MEDDLED):
                     continue
                 so_far = events[subject, column]

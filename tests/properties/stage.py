@@ -46,7 +46,9 @@ end $$;
 create function history.note_truncate() returns trigger language plpgsql as $$
 begin
     execute format('insert into history.audit (by_application, table_name, was)
-                    select not crmshift.is_syncing(), %L, to_jsonb(t) from %s as t', tg_table_name, tg_relid::regclass);
+                    select not crmshift.is_syncing(), %L,
+                           to_jsonb(t) || jsonb_build_object(''unseen'', current_setting(''transaction_isolation'') <> ''read committed'')
+                      from %s as t', tg_table_name, tg_relid::regclass);
     return null;
 end $$;
 """
