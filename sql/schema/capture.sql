@@ -19,9 +19,10 @@ comment on column crmshift.capture.noting is 'Gives what this transaction just q
 comment on column crmshift.capture.nesting is 'Notes it, inside a sync.';
 comment on column crmshift.capture.overtaken is 'Logs what of it a sync of the other side has overwritten meanwhile.';
 
-create function crmshift.pairs_query(of_source text, operation text) returns text
+create function crmshift.pairs_query(of_source text, operation text, looking boolean default false) returns text
 language sql stable
 as $$
+-- looking: also whether the mapping to this table speaks of the row, which may take a look into other tables.
 with columns as (
     select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
       from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
@@ -31,16 +32,19 @@ with columns as (
     select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
       from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
      where i.indrelid = $1::regclass and i.indisprimary
+), spoken as (
+    select coalesce((select string_agg(format('(%s)', coalesce(m.only_where, 'true')), ' or ') from crmshift.mapping as m where m.target = $1 and $3), 'true') as of_row
 )
-select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n from changed as t', i.columns, c.row)
-               when 'DELETE' then format('select %s, %s as o, null::jsonb as n from was as t', i.columns, c.row)
-               else format('select %1$s, w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
-                           'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end
-  from columns as c, identity as i
+select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n, %s as spoken_of from changed as t', i.columns, c.row, s.of_row)
+               when 'DELETE' then format('select %s, %s as o, null::jsonb as n, %s as spoken_of from was as t', i.columns, c.row, s.of_row)
+               else format('select %1$s, w.r as o, n.r as n, coalesce(w.s, false) or coalesce(n.s, false) as spoken_of '
+                           'from (select %1$s, %2$s as r, %3$s as s from was as t) as w '
+                           'full join (select %1$s, %2$s as r, %3$s as s from changed as t) as n using (%1$s)', i.columns, c.row, s.of_row) end
+  from columns as c, identity as i, spoken as s
 $$;
-comment on function crmshift.pairs_query(text, text) is 'A query over the transition tables: primary key of each row, and its mapped columns before (o) and after (n).';
+comment on function crmshift.pairs_query(text, text, boolean) is 'A query over the transition tables: primary key of each row, its mapped columns before (o) and after (n), and looking, whether the mapping speaks of it.';
 
-create function crmshift.changes_query(of_source text, operation text) returns text
+create function crmshift.changes_query(of_source text, operation text, looking boolean default false) returns text
 language sql stable
 as $$
 with subjects as (
@@ -51,9 +55,9 @@ with subjects as (
       from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
 )
 select format($sql$
-    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) as changed
+    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) filter (where x.spoken_of) as changed
       from (select s.subject, k.key,
-                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n
+                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n, p.spoken_of
               from (%1$s) as p
              cross join lateral (values %2$s) as s (subject, was_key, is_key, whole)
              cross join lateral (select s.was_key, p.o, case when s.is_key = s.was_key then p.n end where p.o is not null
@@ -62,16 +66,16 @@ select format($sql$
              where p.o is distinct from p.n) as x
      cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
      where (x.o -> c.name) is distinct from (x.n -> c.name)
-     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2), s.rows)
+     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2, $3), s.rows)
   from subjects as s
 $$;
-comment on function crmshift.changes_query(text, text) is 'A query over the transition tables: subject, key, op and the changed columns.';
+comment on function crmshift.changes_query(text, text, boolean) is 'A query over the transition tables: subject, key, op and the changed columns.';
 
 create function crmshift.nesting_statement(of_source text, operation text) returns text
 language sql stable
 as $$
 select format('insert into crmshift.sync_queue (subject, key, side, op, reason, table_name, changed) select c.subject, c.key, %L, c.op, ''nested'', %L, c.changed from (%s) as c',
-              min(s.side), $1, crmshift.changes_query($1, $2))
+              min(s.side), $1, crmshift.changes_query($1, $2, true))
   from crmshift.source_subject as s where s.source = $1
 $$;
 comment on function crmshift.nesting_statement(text, text) is 'A statement that notes what a trigger of the application wrote inside a sync.';

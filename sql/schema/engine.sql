@@ -337,6 +337,7 @@ declare
 begin
     for n in
         select q.subject, q.key, q.side, q.table_name, min(q.op) as op, jsonb_object_agg(c.name, c.pair order by q.id) as changed,
+               (select string_agg(coalesce(m.only_where, 'true'), ') or (') from crmshift.mapping as m where m.target = q.table_name) as is_spoken_of,
                (select string_agg(format('t.%I = ($2 ->> %L)::%s', col, k, format_type(a.atttypid, a.atttypmod)), ' and ')
                   from crmshift.source_subject as s
                  cross join unnest(s.key, s.columns) as u (k, col)
@@ -347,10 +348,10 @@ begin
          group by q.subject, q.key, q.side, q.table_name
     loop
         execute format('select jsonb_object_agg(c.name, c.pair) from jsonb_each($1) as c (name, pair)
-                         where exists (select from %1$s as t where %2$s)
-                           and ($3 or not exists (select from %1$s as t where %2$s and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
+                         where exists (select from %1$s as t where %2$s and (%4$s))
+                           and ($3 or not exists (select from %1$s as t where %2$s and (%4$s) and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
                            and c.name not in (select k from crmshift.mapping as m, unnest(m.clock) as k where m.target = %3$L)',
-                       n.table_name::regclass, n.is_key, n.table_name)
+                       n.table_name::regclass, n.is_key, n.table_name, n.is_spoken_of)
            into lost using n.changed, n.key, n.op = 'delete';
         if lost is not null then
             insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
