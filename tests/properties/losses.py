@@ -85,13 +85,16 @@ def _events(stage: Stage) -> dict[tuple[Subject, str], list[Event]]:
         "select by_application, table_name, was, became from history.audit order by id"
     ).fetchall():
         side = side_of(table)
+        if was is became is None:  # a TRUNCATE under an old snapshot
+            for (subject, column), so_far in events.items():
+                if (subject[0], column) in _SAID[table]:
+                    so_far.append(Event(side, UNKNOWN, UNKNOWN))
+            continue
         before, after = dict(_subjects(table, was)), dict(_subjects(table, became))
         for subject in {**before, **after}:
             old, new = before.get(subject, {}), after.get(subject, {})
             for column in {**old, **new}:
                 event = _event(table, side, old.get(column, ABSENT), new.get(column, ABSENT))
-                if event is not None and became is None and was.get("unseen"):
-                    event = Event(side, UNKNOWN, event.became)  # a TRUNCATE takes what its snapshot does not show, too
                 if event is None or not (by_application or event.became == MEDDLED):
                     continue
                 so_far = events[subject, column]
@@ -134,6 +137,19 @@ def _subjects(table: str, row: Row | None) -> Iterator[tuple[Subject, Row]]:
         case "appointments" | "lead_appointments":
             yield ("appointments", str(row["id"] % MOVED)), {c: row[c] for c in _APPOINTMENT}
 
+
+_SAID = {
+    "contacts": {("contacts", c) for c in (*PERSON, *FACTS)},
+    "customers": {("contacts", c) for c in PERSON},
+    "leads": {("contacts", c) for c in FACTS},
+    "contact_custom_fields": {("contact_custom_fields", "value")},
+    "customer_custom_fields": {("contact_custom_fields", "value")},
+    "appointments": {("appointments", c) for c in _APPOINTMENT},
+    "lead_appointments": {("appointments", c) for c in _APPOINTMENT},
+    "lead_custom_fields": set(),
+    "appointment_custom_fields": set(),
+}
+"""What the rows of a table say: kinds of subjects, and columns of these."""
 
 _ROWS = {
     "legacy": ("contacts", "contact_custom_fields", "appointments"),

@@ -34,21 +34,26 @@ create table history.audit (
     id bigint generated always as identity, by_application boolean, table_name text, was jsonb, became jsonb
 );
 create function history.note() returns trigger language plpgsql as $$
+declare
+    beside boolean := false;
 begin
+    if tg_table_name = 'lead_appointments' and tg_op = 'DELETE' then  -- nothing else here may look at leads: they may be locked
+        beside := exists (select from leads as l where l.id::text = to_jsonb(old) ->> 'lead_id' and not l.is_primary);
+    end if;
     insert into history.audit (by_application, table_name, was, became)
     select current_setting('application_name') <> 'DBA' and (pg_trigger_depth() = 1 or not crmshift.is_syncing()),
            tg_table_name,
-           case when tg_op <> 'INSERT' then to_jsonb(old) || jsonb_build_object('beside_legacy',
-               exists (select from leads as l where l.id::text = to_jsonb(old) ->> 'lead_id' and not l.is_primary)) end,
+           case when tg_op <> 'INSERT' then to_jsonb(old) || jsonb_build_object('beside_legacy', beside) end,
            case when tg_op <> 'DELETE' then to_jsonb(new) end;
     return null;
 end $$;
 create function history.note_truncate() returns trigger language plpgsql as $$
 begin
     execute format('insert into history.audit (by_application, table_name, was)
-                    select not crmshift.is_syncing(), %L,
-                           to_jsonb(t) || jsonb_build_object(''unseen'', current_setting(''transaction_isolation'') <> ''read committed'')
-                      from %s as t', tg_table_name, tg_relid::regclass);
+                    select not crmshift.is_syncing(), %L, to_jsonb(t) from %s as t', tg_table_name, tg_relid::regclass);
+    if current_setting('transaction_isolation') <> 'read committed' then  -- rows that the snapshot does not show go, too
+        insert into history.audit (by_application, table_name) values (not crmshift.is_syncing(), tg_table_name);
+    end if;
     return null;
 end $$;
 """
