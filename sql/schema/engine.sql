@@ -374,25 +374,20 @@ begin
     for pass in 1 .. 3 loop
         perform set_config('crmshift.noted', '', true);
         perform crmshift.log_overwritten();
+        -- Where the other side has queued writes of the same row, both wait to be settled together.
+        update crmshift.sync_queue as n
+           set reason = 'held', sqlstate = 'SH010',
+               op = case when crmshift.legacy_row(n.subject, n.key, n.side = 'target') is null then 'delete' else n.op end
+         where n.txid = pg_current_xact_id() and n.reason = 'nested'
+           and exists (select from crmshift.sync_queue as q
+                        where q.subject = n.subject and q.key in (n.key, '{}') and q.side <> n.side and q.reason not in ('nested', 'parent'));
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.subject, taken.side,
-                        jsonb_agg(distinct taken.key) filter (where not held.back) as keys,
-                        jsonb_agg(distinct taken.key) filter (where held.back) as held
+                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
                    from taken join crmshift.mapping as m on m.name = taken.subject
-                  cross join lateral (select exists (select from crmshift.sync_queue as q
-                                                      where q.subject = taken.subject and q.key in (taken.key, '{}')
-                                                        and q.side <> taken.side and q.reason not in ('nested', 'parent'))) as held (back)
                   group by taken.subject, taken.side, m.position order by m.position, taken.side loop
-            if r.keys is not null then
-                perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
-            end if;
-            -- The other side has queued writes of these: both wait to be settled together.
-            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate)
-            select r.subject, k, r.side,
-                   case when crmshift.legacy_row(r.subject, k, r.side = 'target') is null then 'delete' else 'update' end, 'held', 'SH010'
-              from jsonb_array_elements(r.held) as k;
+            perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;
