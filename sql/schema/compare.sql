@@ -94,16 +94,22 @@ returns table (rows bigint, compared bigint, drifted bigint, outstanding bigint,
 language plpgsql volatile
 set jit = off set work_mem = '64MB'
 as $$
--- One range. The first statement looks at every row and finds what is suspicious. The second looks at those keys alone, in a
--- snapshot of its own, and at the queue in the same snapshot: only what drifts there too, and is not outstanding, counts. That
--- hides nothing: drift that nobody is mending is still there a moment later, and what was mended meanwhile is no drift.
+-- One range. The first statement only counts, for that is what several processes can do at once. Where it counts any, the second
+-- finds out which, and the third looks at those keys alone, in a snapshot of its own, and at the queue in the same snapshot: only
+-- what drifts there too, and is not outstanding, counts. That hides nothing: drift that nobody is mending is still there a moment
+-- later, and what was mended meanwhile is no drift.
 declare
+    looked text := format(' from crmshift.%I($1, $2, $3, $4, $5, $6, true) as d', 'drift_' || of_mapping);
+    suspicious bigint;
     suspects jsonb;
     written jsonb;
 begin
-    execute format('select count(*), jsonb_agg(d.key) filter (where d.kind is not null) from crmshift.%I($1, $2, $3, $4, $5, $6, true) as d',
-                   'drift_' || of_mapping)
-       into rows, suspects using of_workspace, after, up_to, percent, seed, since is null;
+    execute 'select count(*), count(*) filter (where d.kind is not null)' || looked
+       into rows, suspicious using of_workspace, after, up_to, percent, seed, since is null;
+    if suspicious > 0 then
+        execute 'select count(*), jsonb_agg(d.key) filter (where d.kind is not null)' || looked
+           into rows, suspects using of_workspace, after, up_to, percent, seed, since is null;
+    end if;
     compared := rows;
     if since is not null then
         select count(*), jsonb_agg(w.key) into compared, written from crmshift.written_since(of_mapping, since, after, up_to) as w (key);

@@ -1093,16 +1093,22 @@ CREATE FUNCTION crmshift.compare(of_mapping text, of_workspace uuid DEFAULT NULL
     SET jit TO 'off'
     SET work_mem TO '64MB'
     AS $_$
--- One range. The first statement looks at every row and finds what is suspicious. The second looks at those keys alone, in a
--- snapshot of its own, and at the queue in the same snapshot: only what drifts there too, and is not outstanding, counts. That
--- hides nothing: drift that nobody is mending is still there a moment later, and what was mended meanwhile is no drift.
+-- One range. The first statement only counts, for that is what several processes can do at once. Where it counts any, the second
+-- finds out which, and the third looks at those keys alone, in a snapshot of its own, and at the queue in the same snapshot: only
+-- what drifts there too, and is not outstanding, counts. That hides nothing: drift that nobody is mending is still there a moment
+-- later, and what was mended meanwhile is no drift.
 declare
+    looked text := format(' from crmshift.%I($1, $2, $3, $4, $5, $6, true) as d', 'drift_' || of_mapping);
+    suspicious bigint;
     suspects jsonb;
     written jsonb;
 begin
-    execute format('select count(*), jsonb_agg(d.key) filter (where d.kind is not null) from crmshift.%I($1, $2, $3, $4, $5, $6, true) as d',
-                   'drift_' || of_mapping)
-       into rows, suspects using of_workspace, after, up_to, percent, seed, since is null;
+    execute 'select count(*), count(*) filter (where d.kind is not null)' || looked
+       into rows, suspicious using of_workspace, after, up_to, percent, seed, since is null;
+    if suspicious > 0 then
+        execute 'select count(*), jsonb_agg(d.key) filter (where d.kind is not null)' || looked
+           into rows, suspects using of_workspace, after, up_to, percent, seed, since is null;
+    end if;
     compared := rows;
     if since is not null then
         select count(*), jsonb_agg(w.key) into compared, written from crmshift.written_since(of_mapping, since, after, up_to) as w (key);
@@ -1377,7 +1383,7 @@ CREATE FUNCTION crmshift.drift_appointments(of_workspace uuid DEFAULT NULL::uuid
 -- Where public.appointments differs from crmshift.appointments_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('id', coalesce(e.id, t.id)),
-       case when t.id is null then 'missing' when e.id is null then 'extra' when (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) then 'differs' end,
+       case when t.id is null then 'missing' when e.id is null then 'extra' when $6 and ((t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)) then 'differs' end,
        case when t.id is not null and e.id is not null
             then array_remove(array[
                         case when t.contact_id is distinct from e.contact_id then 'contact_id' end,
@@ -1398,7 +1404,7 @@ CREATE FUNCTION crmshift.drift_contact_custom_fields(of_workspace uuid DEFAULT N
 -- Where public.contact_custom_fields differs from crmshift.contact_custom_fields_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('contact_id', coalesce(e.contact_id, t.contact_id), 'field_id', coalesce(e.field_id, t.field_id)),
-       case when t.contact_id is null then 'missing' when e.contact_id is null then 'extra' when (t.value, t.created_at) is distinct from (e.value, e.created_at) then 'differs' end,
+       case when t.contact_id is null then 'missing' when e.contact_id is null then 'extra' when $6 and ((t.value, t.created_at) is distinct from (e.value, e.created_at)) then 'differs' end,
        case when t.contact_id is not null and e.contact_id is not null
             then array_remove(array[
                         case when t.value is distinct from e.value then 'value' end,
@@ -1416,7 +1422,7 @@ CREATE FUNCTION crmshift.drift_contacts(of_workspace uuid DEFAULT NULL::uuid, af
 -- Where public.contacts differs from crmshift.contacts_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('id', coalesce(e.id, t.id)),
-       case when t.id is null then 'missing' when e.id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at) then 'differs' end,
+       case when t.id is null then 'missing' when e.id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)) then 'differs' end,
        case when t.id is not null and e.id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -1446,7 +1452,7 @@ CREATE FUNCTION crmshift.drift_customer_custom_fields(of_workspace uuid DEFAULT 
 -- Where public.customer_custom_fields differs from crmshift.customer_custom_fields_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id), 'field_id', coalesce(e.field_id, t.field_id)),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at) then 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)) then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -1465,7 +1471,7 @@ CREATE FUNCTION crmshift.drift_customers(of_workspace uuid DEFAULT NULL::uuid, a
 -- Where public.customers differs from crmshift.customers_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
-       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees then 'differs' end,
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees) then 'differs' end,
        case when t.cst_id is not null and e.cst_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -1492,7 +1498,7 @@ CREATE FUNCTION crmshift.drift_lead_appointments(of_workspace uuid DEFAULT NULL:
 -- Where public.lead_appointments differs from crmshift.lead_appointments_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('id', coalesce(e.id, t.id)),
-       case when t.id is null then 'missing' when e.id is null then 'extra' when (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) then 'differs' end,
+       case when t.id is null then 'missing' when e.id is null then 'extra' when $6 and ((t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)) then 'differs' end,
        case when t.id is not null and e.id is not null
             then array_remove(array[
                         case when t.lead_id is distinct from e.lead_id then 'lead_id' end,
@@ -1514,7 +1520,7 @@ CREATE FUNCTION crmshift.drift_leads(of_workspace uuid DEFAULT NULL::uuid, after
 -- Where public.leads differs from crmshift.leads_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id)),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees then 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees) then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -2104,7 +2110,7 @@ COMMENT ON FUNCTION crmshift.is_transient(sqlstate text) IS 'Whether a cause pas
 
 -- Name: key_ranges(text, bigint); Type: FUNCTION
 
-CREATE FUNCTION crmshift.key_ranges(of_mapping text, of_rows bigint DEFAULT 25000) RETURNS TABLE(after jsonb, up_to jsonb)
+CREATE FUNCTION crmshift.key_ranges(of_mapping text, of_rows bigint) RETURNS TABLE(after jsonb, up_to jsonb)
     LANGUAGE plpgsql STABLE
     AS $_$
 -- Ranges of about so many rows, made out from a sample of the pages of both sides. The first has no beginning and the last no
@@ -2665,7 +2671,7 @@ as $drift$
 -- Where %2$s differs from %3$s, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object(%4$s),
-       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' when %6$s then 'differs' end,
+       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' when $6 and (%6$s) then 'differs' end,
        case when t.%5$I is not null and e.%5$I is not null
             then array_remove(array[
                         %7$s], null) end

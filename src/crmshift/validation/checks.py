@@ -152,7 +152,7 @@ def _accuracies(compared: list[tuple[str, Compared]]) -> tuple[Accuracy, ...]:
 
 
 def _require_standby(conn: Connection, reader: Connection, begun: runs.Position) -> float | None:
-    """How many seconds the reader is behind; None where it is no standby. Raises `UsageError` where it is another database."""
+    """How old, in seconds, the last thing is that the reader has replayed, 0 where that is all; None where it is no standby. Raises `UsageError` where it is another database."""
     require_installed(reader)
     if (runs.position(reader).server, reader.info.dbname) != (begun.server, conn.info.dbname):
         raise UsageError("--read-dsn leads to another database, not to a copy of this one by streaming replication.")
@@ -162,7 +162,8 @@ def _require_standby(conn: Connection, reader: Connection, begun: runs.Position)
         reader,
         """
         select case when pg_last_wal_replay_lsn() >= %s::pg_lsn then 0
-                    else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end::float8
+                    else extract(epoch from clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
+               end::float8
         """,
         [db.fetch_value(conn, "select pg_current_wal_lsn()::text")],
     )

@@ -141,7 +141,7 @@ class Validation:
                 f"{self.compared * 100 / self.scope.sample:,.0f}. The chance that it missed drift of {chances}."
             )
         if self.scope.standby_lag is not None:
-            said.append(f"Read on a standby that was {self.scope.standby_lag:.1f} s behind.")
+            said.append(f"Read on a standby, {self.scope.standby_lag:.1f} s behind.")
         return tuple(said)
 
     @property
