@@ -2113,7 +2113,7 @@ COMMENT ON FUNCTION crmshift.is_transient(sqlstate text) IS 'Whether a cause pas
 CREATE FUNCTION crmshift.key_ranges(of_mapping text, of_rows bigint) RETURNS TABLE(after jsonb, up_to jsonb)
     LANGUAGE plpgsql STABLE
     AS $_$
--- Ranges of about so many rows, made out from a sample of the pages of both sides. The first has no beginning and the last no
+-- Ranges of about so many rows, made out from a sample of both sides: 64 rows for each range, 200 pages at least. The first has no beginning and the last no
 -- end: whatever a key is, and whenever it came, one range has it.
 declare
     m crmshift.mapping;
@@ -2131,7 +2131,7 @@ begin
                     union all
                     select f.source::regclass, f.key from crmshift.feed as f where f.mapping = of_mapping and f.mode = 'sync') as x
               join pg_catalog.pg_class as c on c.oid = x.relid and c.relkind in ('r', 'p', 'm')) as s
-     cross join lateral (select least(100, 100 * 2000.0 / greatest(1, sum(pg_catalog.pg_relation_size(p.relid)) / current_setting('block_size')::integer)) as percent
+     cross join lateral (select least(100, greatest(6400.0 / of_rows, 20000.0 / greatest(1, sum(pg_catalog.pg_relation_size(p.relid)) / current_setting('block_size')::integer))) as percent
                            from (select s.relid union select t.relid from pg_catalog.pg_partition_tree(s.relid) as t) as p (relid)) as z;
     return query execute format($sql$
         with sampled (%1$s, weight) as (%2$s), placed as (

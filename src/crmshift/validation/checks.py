@@ -7,6 +7,8 @@ import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
 from crmshift import db
@@ -15,6 +17,9 @@ from crmshift.errors import Refused, UsageError
 from crmshift.validation import compare, runs
 from crmshift.validation.compare import Compared, Selection, undisturbed
 from crmshift.validation.result import SAMPLE, Accuracy, Check, Finding, Scope, Severity, Validation
+
+if TYPE_CHECKING:
+    from psycopg.rows import TupleRow
 
 
 def run(
@@ -47,19 +52,21 @@ def run(
         reader, lag = conn, None
         if read_dsn is not None:
             reader = opened.enter_context(closing(db.connect(read_dsn, "validate/reader", read_only=True)))
-            lag = _require_standby(conn, reader, begun)
+            require_installed(reader)
+            there = undisturbed(partial(runs.position, reader))
+            lag = undisturbed(partial(_require_standby, conn, reader, begun, there))
             # What was running there when it was read: a standby may not know yet what has ended on the primary.
-            begun = replace(begun, horizon=runs.position(reader).horizon)
+            begun = replace(begun, horizon=there.horizon)
         helpers = [opened.enter_context(closing(db.sibling(reader, f"worker {n}"))) for n in range(2, workers + 1)]
         selection = Selection(workspace, sample, random.getrandbits(31), horizon)
         entities = {
             f"drift_{mapping}": (mapping, entity)
-            for mapping, entity in db.fetch_all(
+            for mapping, entity in _all(
                 reader, "select name, entity from crmshift.mapping where direction = 'to_target'"
             )
         }
         checks, compared = [], []
-        for name, title in db.fetch_all(reader, "select name, title from crmshift.check_list order by rank, name"):
+        for name, title in _all(reader, "select name, title from crmshift.check_list order by rank, name"):
             if name in entities:
                 mapping, entity = entities[name]
                 check, rows = _drift(reader, name, title, mapping, entity, selection, helpers, show_values)
@@ -100,7 +107,7 @@ def _drift(
     found = compare.run(conn, mapping, selection, workers)
     findings = found.findings
     if show_values:
-        findings = tuple(compare.with_values(conn, f) for f in findings)
+        findings = tuple(undisturbed(partial(compare.with_values, conn, f)) for f in findings)
     check = Check(
         name=name,
         title=title,
@@ -118,12 +125,10 @@ def _drift(
 
 def _check(conn: Connection, name: str, title: str, workspace: UUID | None) -> Check:
     started = time.monotonic()
-    rows = undisturbed(
-        lambda: db.fetch_all(
-            conn,
-            "select count(*) over (), subject, key, detail from crmshift.run_check(%s, %s) limit %s",
-            [name, workspace, SAMPLE],
-        )
+    rows = _all(
+        conn,
+        "select count(*) over (), subject, key, detail from crmshift.run_check(%s, %s) limit %s",
+        [name, workspace, SAMPLE],
     )
     return Check(
         name=name,
@@ -151,10 +156,13 @@ def _accuracies(compared: list[tuple[str, Compared]]) -> tuple[Accuracy, ...]:
     )
 
 
-def _require_standby(conn: Connection, reader: Connection, begun: runs.Position) -> float | None:
+def _all(conn: Connection, query: LiteralString, given: list[Any] | None = None) -> list[TupleRow]:
+    return undisturbed(lambda: db.fetch_all(conn, query, given))
+
+
+def _require_standby(conn: Connection, reader: Connection, begun: runs.Position, there: runs.Position) -> float | None:
     """How old, in seconds, the last thing is that the reader has replayed, 0 where that is all; None where it is no standby. Raises `UsageError` where it is another database."""
-    require_installed(reader)
-    if (runs.position(reader).server, reader.info.dbname) != (begun.server, conn.info.dbname):
+    if (there.server, reader.info.dbname) != (begun.server, conn.info.dbname):
         raise UsageError("--read-dsn leads to another database, not to a copy of this one by streaming replication.")
     if not db.fetch_value(reader, "select pg_is_in_recovery()"):
         return None
