@@ -647,7 +647,7 @@ def test_a_standby_is_read_and_its_result_stored_on_the_primary(
         with psycopg.connect(dsn, autocommit=True) as conn, psycopg.connect(copy, autocommit=True) as replica:
 
             def caught_up() -> None:
-                lsn = value(conn, "select pg_current_wal_lsn()")
+                lsn = value(conn, "select pg_current_wal_insert_lsn()")
                 deadline = time.monotonic() + 30
                 while replica.execute("select pg_last_wal_replay_lsn() >= %s", [lsn]).fetchone() != (True,):
                     assert time.monotonic() < deadline
@@ -687,7 +687,8 @@ def test_a_standby_is_read_and_its_result_stored_on_the_primary(
             thread.start()
             try:
                 for _ in range(10):
-                    assert drifted(checks.run(own, read_dsn=copy)) == {}
+                    result = checks.run(own, read_dsn=copy)
+                    assert drifted(result) == {}, [c.findings for c in result.checks if c.count]
             finally:
                 enough.set()
                 thread.join()

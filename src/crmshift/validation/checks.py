@@ -173,7 +173,7 @@ def _require_standby(conn: Connection, reader: Connection, begun: runs.Position,
                     else extract(epoch from clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
                end::float8
         """,
-        [db.fetch_value(conn, "select pg_current_wal_lsn()::text")],
+        [db.fetch_value(conn, "select pg_current_wal_insert_lsn()::text")],
     )
     return behind
 
