@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from bench.agreement import require_synced
-from bench.case import BenchFailed, Case, Figure, Sample, ratio
+from bench.case import BenchFailed, Case, Figure, Sample, ratio, value
 from bench.command import crmshift
 from bench.databases import Databases, Template, calm, connect, text, timed
 from bench.scale import Scale
+from crmshift import db
+from crmshift.validation import compare
+
+MEGABYTE = 1024 * 1024
 
 
 def cases(databases: Databases, scale: Scale) -> list[Case]:
@@ -22,16 +28,37 @@ def cases(databases: Databases, scale: Scale) -> list[Case]:
                     raise BenchFailed(f"{join} finds differences: {row}")
         took = {
             "one join": timed(dsn, text("peers/hash_join")),
-            "drift of customers": timed(dsn, "select count(*) from crmshift.drift('customers')"),
+            "customers compared": _customers(dsn, scale.history),
             "all joins": timed(dsn, text("peers/hash_joins_all")),
-            "crmshift validate": crmshift("validate", dsn=dsn).seconds,  # ends with 1 where anything is found
         }
+        whole = crmshift("validate", dsn=dsn)  # ends with 1 where anything is found
+        took["crmshift validate"] = whole.seconds
+        took["crmshift validate --workers 2"] = crmshift("validate", "--workers", "2", dsn=dsn).seconds
+        took["crmshift validate --since last"] = crmshift("validate", "--since", "last", dsn=dsn).seconds
+        took["crmshift validate --sample 1"] = crmshift("validate", "--sample", "1", dsn=dsn).seconds
+        took["memory of the driver"] = whole.peak / MEGABYTE
         if number == 1:
             require_synced(dsn)
         return took
 
     figures: tuple[Figure, ...] = (
-        ratio("drift of customers", "one join", 1.5),
+        ratio("customers compared", "one join", 1.5),
         ratio("crmshift validate", "all joins"),
+        ratio("crmshift validate --since last", "crmshift validate"),
+        value("memory of the driver", "MB"),
     )
     return [Case(f"validate {scale.history:,} contacts with fields and appointments", "s", sample, figures, slow=True)]
+
+
+def _customers(dsn: str, contacts: int) -> float:
+    """Seconds that one mapping takes as validate compares it: in ranges, each in a snapshot of its own."""
+    conn = db.connect(dsn, "bench")
+    try:
+        started = time.perf_counter()
+        found = compare.run(conn, "customers", compare.Selection(), [])
+        took = time.perf_counter() - started
+    finally:
+        conn.close()
+    if (found.rows, found.compared, found.drifted) != (contacts, contacts, 0):
+        raise BenchFailed(f"Of {contacts} customers were compared: {found}")
+    return took

@@ -1,4 +1,4 @@
--- From the description of a mapping to its functions: fill_, sync_, remove_ and drift_<name>. The column list of a table
+-- From the description of a mapping to its functions: fill_, sync_, remove_, drift_ and verdict_<name>. The column list of a table
 -- is written once, in its view; everything else is derived from it here.
 --
 -- The function touches no catalogue, so plan can run its body as a plain query before anything is installed.
@@ -38,6 +38,14 @@ with m as (
            string_agg(format('%L, k.%I', c, c), ', ' order by i) as k_named,
            string_agg(format('gone_%s %s[]', i, m.key_types[i]), '; ' order by i) as gone_declared,
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
+           string_agg(format('(j ->> %L)::%s as %I', c, m.key_types[i], c), ', ' order by i) as of_json,
+           -- r stands for either side; on both a key has the same type, and therefore the same hash
+           format('($2 is null or (%1$s) > (%2$s)) and ($3 is null or (%1$s) <= (%3$s))'
+                  ' and ($4 is null or hash_record_extended(row(%4$s), $5) & 1048575 < $4 / 100 * 1048576)',
+                  string_agg(format('r.%I', c), ', ' order by i),
+                  string_agg(format('($2 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+                  string_agg(format('($3 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+                  string_agg(format('r.%I::%s', c, m.key_types[i]), ', ' order by i)) as in_range,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
       from m, unnest(m.key) with ordinality as u (c, i)
 ), c as (
@@ -63,7 +71,11 @@ with m as (
            string_agg(case when c || '_agrees' = any (m.agrees)
                            then format('case when not e.%I then %L end', c || '_agrees', c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
-                      E',\n                        ' order by i) filter (where c <> all (m.key)) as differing
+                      E',\n                        ' order by i) filter (where c <> all (m.key)) as differing,
+           format('(%s) is distinct from (%s)%s',
+                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
+                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
+                  string_agg(format(' or not e.%I', c || '_agrees'), '' order by i) filter (where c || '_agrees' = any (m.agrees))) as differ
       from m cross join lateral (
                select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
                  from unnest(m.columns) with ordinality as v (c, i)) as u
@@ -241,23 +253,48 @@ $writer$$sql$, 'remove_' || m.name, k.parameters, m.target, m.view, k.gone_decla
        coalesce(E'\n    perform ' || m.before_remove || '(' || k.gone || ');', ''), m.target)
   from m, k
 union all
-select 4, format('crmshift.drift_%s', m.name), format($sql$create or replace function crmshift.%1$I(of_workspace uuid default null)
+select 4, format('crmshift.drift_%s', m.name), format($sql$create or replace function crmshift.%1$I(
+    of_workspace uuid default null, after jsonb default null, up_to jsonb default null, percent double precision default null,
+    seed bigint default 0, columns_too boolean default true, every_row boolean default false)
 returns table (key jsonb, kind text, columns text[])
-language sql stable
+language sql stable parallel safe
 as $drift$
--- Where %2$s differs from %3$s. One statement, so one snapshot: no false alarms under live writes.
+-- Where %2$s differs from %3$s, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object(%4$s),
-       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' else 'differs' end,
+       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' when $6 and (%6$s) then 'differs' end,
        case when t.%5$I is not null and e.%5$I is not null
             then array_remove(array[
-                        %6$s], null) end
-  from (select * from %3$s%7$s) as e
-  full join (select * from %2$s as t where true%8$s%9$s) as t on %10$s
- where t.%5$I is null or e.%5$I is null or (%11$s) is distinct from (%12$s)%13$s
-$drift$$sql$, 'drift_' || m.name, m.target, m.view, k.named, m.key[1], c.differing,
-       case when w.known then ' where $1 is null or workspace_id = $1' else '' end,
-       case when w.known then ' and ($1 is null or workspace_id = $1)' else '' end,
-       coalesce(m.and_only, ''), k.t_is_e, c.t_compared, c.e_compared, c.or_disagrees)
+                        %7$s], null) end
+  from (select * from %3$s as e where %8$s%9$s) as e
+  full join (select * from %2$s as t where %10$s%11$s%12$s) as t on %13$s
+ where $7 or t.%5$I is null or e.%5$I is null or $6 and (%6$s)
+$drift$$sql$, 'drift_' || m.name, m.target, m.view, k.named, m.key[1], c.differ, c.differing,
+       replace(k.in_range, 'r.', 'e.'), case when w.known then ' and ($1 is null or e.workspace_id = $1)' else '' end,
+       replace(k.in_range, 'r.', 't.'), case when w.known then ' and ($1 is null or t.workspace_id = $1)' else '' end,
+       coalesce(m.and_only, ''), k.t_is_e)
+  from m, k, c, workspace as w
+union all
+select 5, format('crmshift.verdict_%s', m.name), format($sql$create or replace function crmshift.%1$I(keys jsonb)
+returns table (key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+language sql stable parallel safe
+as $verdict$
+-- How %2$s and %3$s stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object(%4$s),
+       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' when %6$s then 'differs' end,
+       case when t.%5$I is not null and e.%5$I is not null
+            then array_remove(array[
+                        %7$s], null) end,
+       %8$s,
+       case when e.%5$I is not null then (select to_jsonb(r) from (select %9$s) as r) end,
+       case when t.%5$I is not null then (select to_jsonb(r) from (select %10$s) as r) end
+  from (select distinct %11$s from jsonb_array_elements($1) as j) as k
+  left join %3$s as e on %12$s
+  left join %2$s as t on %13$s%14$s
+ where e.%5$I is not null or t.%5$I is not null
+$verdict$$sql$, 'verdict_' || m.name, m.target, m.view, k.k_named, m.key[1], c.differ, c.differing,
+       case when w.known then 'coalesce(e.workspace_id, t.workspace_id)' else 'null::uuid' end, c.e_columns, c.t_columns,
+       k.of_json, k.e_is_k, k.t_is_k, coalesce(m.and_only, ''))
   from m, k, c, workspace as w
 $derive$;
-comment on function crmshift.mapping_statements(jsonb) is 'The functions of a mapping, derived from its description: fill_, sync_, remove_ and drift_<name>.';
+comment on function crmshift.mapping_statements(jsonb) is 'The functions of a mapping, derived from its description: fill_, sync_, remove_, drift_ and verdict_<name>.';

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from crmshift import backfill, db, governor, ledger
 from crmshift.db import Connection
 from crmshift.plan import BEFORE_EVERYTHING, Plan
 from crmshift.progress import BackfillState, Hold
+from crmshift.validation import runs
+from crmshift.validation.runs import Stored
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class PhaseState:
 class Overview:
     """phase: the last one that is reached, or `legacy`. queue: outstanding rows by reason. paused: entities whose sync is.
 
-    holds: what keeps the backfill from going on. driver: who is at work.
+    holds: what keeps the backfill from going on. validated: the last validation of everything; validated_last: the last of
+    any scope. driver: who is at work.
     """
 
     phase: str
@@ -37,8 +39,8 @@ class Overview:
     queue: dict[str, int]
     paused: tuple[str, ...]
     open_conflicts: int
-    validated_at: datetime | None
-    validated_clean: bool | None
+    validated: Stored | None
+    validated_last: Stored | None
     driver: str | None
     next_steps: tuple[str, ...]
 
@@ -63,7 +65,6 @@ def read(conn: Connection, plan: Plan) -> Overview:
     queue: dict[str, int] = {}
     paused: tuple[str, ...] = ()
     open_conflicts = 0
-    validated: Any = None
     if installed:
         queue = dict(db.fetch_all(conn, "select reason, count(*) from crmshift.sync_queue group by 1 order by 1"))
         paused = tuple(
@@ -71,8 +72,6 @@ def read(conn: Connection, plan: Plan) -> Overview:
             for row in db.fetch_all(conn, "select entity from crmshift.sync_control where paused order by entity")
         )
         open_conflicts = db.fetch_value(conn, "select count(*) from crmshift.conflict_log where winner is null")
-    if db.fetch_value(conn, "select to_regclass('crmshift.validation_run')") is not None:
-        validated = db.fetch_one(conn, "select at, clean from crmshift.validation_run order by id desc limit 1")
     return Overview(
         phase=reached,
         phases=tuple(phases),
@@ -82,15 +81,15 @@ def read(conn: Connection, plan: Plan) -> Overview:
         queue=queue,
         paused=paused,
         open_conflicts=open_conflicts,
-        validated_at=validated[0] if validated else None,
-        validated_clean=validated[1] if validated else None,
+        validated=(validated := runs.last(conn, complete=True)),
+        validated_last=runs.last(conn),
         driver=db.driver(conn),
         next_steps=_next_steps(phases, reached, queue, bool(paused), validated),
     )
 
 
 def _next_steps(
-    phases: list[PhaseState], reached: str, queue: dict[str, int], paused: bool, validated: Any
+    phases: list[PhaseState], reached: str, queue: dict[str, int], paused: bool, validated: Stored | None
 ) -> tuple[str, ...]:
     if paused:
         return ("crmshift sync status", "crmshift sync resume")
@@ -99,7 +98,7 @@ def _next_steps(
     following = next((p.name for p in phases if p.applied < p.steps), None)
     if reached == BEFORE_EVERYTHING:
         return ("crmshift plan", f"crmshift apply --to {following}")
-    if validated is not None and not validated[1]:
+    if validated is not None and not validated.clean:
         return ("crmshift validate",)
     return (f"crmshift apply --to {following}",) if following else ()
 
@@ -125,6 +124,22 @@ def as_json(seen: Overview) -> dict[str, Any]:
         "queue": seen.queue,
         "paused": list(seen.paused),
         "open_conflicts": seen.open_conflicts,
-        "validation": {"at": seen.validated_at, "clean": seen.validated_clean} if seen.validated_at else None,
+        "validation": _validation_as_json(seen.validated),
+        "last_validation": _validation_as_json(seen.validated_last),
         "driver": seen.driver,
+    }
+
+
+def _validation_as_json(stored: Stored | None) -> dict[str, Any] | None:
+    if stored is None:
+        return None
+    return {
+        "number": stored.number,
+        "at": stored.at,
+        "clean": stored.clean,
+        "complete": stored.complete,
+        "accuracy": stored.accuracy,
+        "age_seconds": round(stored.age.total_seconds()),
+        "writes_since": stored.writes_since,
+        "same_plan": stored.same_plan,
     }

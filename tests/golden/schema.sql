@@ -18,23 +18,14 @@ CREATE FUNCTION crmshift.after_truncate(written text, raising boolean DEFAULT fa
 -- But what has not moved yet the target never spoke of: until the backfill is complete, truncating it takes nothing from legacy.
 declare
     m record;
-    f record;
     k record;
 begin
     if written = 'target' and exists (select from crmshift.check_backfill_complete()) then
         return;
     end if;
-    for m in select name, key, target from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
+    for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
               order by position desc loop
         begin
-            -- What a writer of this table is prepared by may take away rows that no mapping speaks of just now.
-            for f in select feed.source, feed.key as columns, feed.prepare from crmshift.feed
-                      where feed.mapping = m.name and feed.mode = 'sync' and feed.prepare is not null loop
-                execute (select format('select %s(%s) from %s as t where not exists (select from %s) having count(*) > 0', f.prepare,
-                                       string_agg(format('array_agg(t.%I)', c), ', ' order by array_position(m.key, c)),
-                                       m.target::regclass, f.source::regclass)
-                           from unnest(m.key) as c);
-            end loop;
             for k in select case d.kind when 'extra' then 'delete' else 'update' end as op, jsonb_agg(d.key) as keys
                        from crmshift.drift(m.name) as d where d.kind <> 'missing' group by 1 loop
                 if raising then
@@ -539,26 +530,6 @@ $$;
 
 COMMENT ON FUNCTION crmshift.backfill_check(of_signal text) IS 'Read the signals and say what holds the backfill: select * from crmshift.backfill_check(). A running backfill does so every second.';
 
--- Name: backfill_end(text); Type: FUNCTION
-
-CREATE FUNCTION crmshift.backfill_end(of_source text) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
--- Sessions may have made plans while the tables were empty, and would read all of them from now on, for each row: until there are
--- statistics, which make them plan anew.
-declare
-    target text;
-begin
-    for target in select m.target from crmshift.backfill_mappings(of_source) as b join crmshift.mapping as m using (name) order by m.position loop
-        execute format('analyze %s', target::regclass);
-    end loop;
-end
-$$;
-
--- Name: FUNCTION backfill_end(of_source text); Type: COMMENT
-
-COMMENT ON FUNCTION crmshift.backfill_end(of_source text) IS 'Take the statistics of the tables that a backfill has filled.';
-
 -- Name: backfill_mappings(text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.backfill_mappings(of_source text) RETURNS TABLE(name text, key text[], key_types text[], columns text[])
@@ -871,9 +842,9 @@ $$;
 
 COMMENT ON FUNCTION crmshift.change_lead(lead uuid, changes jsonb) IS 'Change columns of a lead: select crmshift.change_lead(''…'', ''{"disposition": "won", "stg_id": 4}''). lastchangedon is now, unless given.';
 
--- Name: changes_query(text, text, boolean); Type: FUNCTION
+-- Name: changes_query(text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.changes_query(of_source text, operation text, looking boolean DEFAULT false) RETURNS text
+CREATE FUNCTION crmshift.changes_query(of_source text, operation text) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
 with subjects as (
@@ -884,9 +855,9 @@ with subjects as (
       from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
 )
 select format($sql$
-    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) filter (where x.spoken_of) as changed
+    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) as changed
       from (select s.subject, k.key,
-                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n, p.spoken_of
+                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n
               from (%1$s) as p
              cross join lateral (values %2$s) as s (subject, was_key, is_key, whole)
              cross join lateral (select s.was_key, p.o, case when s.is_key = s.was_key then p.n end where p.o is not null
@@ -895,13 +866,13 @@ select format($sql$
              where p.o is distinct from p.n) as x
      cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
      where (x.o -> c.name) is distinct from (x.n -> c.name)
-     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2, $3), s.rows)
+     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2), s.rows)
   from subjects as s
 $_$;
 
--- Name: FUNCTION changes_query(of_source text, operation text, looking boolean); Type: COMMENT
+-- Name: FUNCTION changes_query(of_source text, operation text); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.changes_query(of_source text, operation text, looking boolean) IS 'A query over the transition tables: subject, key, op and the changed columns.';
+COMMENT ON FUNCTION crmshift.changes_query(of_source text, operation text) IS 'A query over the transition tables: subject, key, op and the changed columns.';
 
 -- Name: check_backfill_complete(uuid); Type: FUNCTION
 
@@ -996,8 +967,7 @@ select 'leads', jsonb_build_object('trigger', n.name), case when t.tgname is nul
                ('public.leads', 'crmshift_ask_primary_lead'), ('public.leads', 'crmshift_then_make_primary_lead'),
                ('crmshift.primary_lead_wanted', 'customer_with_leads_has_a_primary_one')) as n (on_table, name)
   left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(n.on_table) and t.tgname = n.name
- where (t.tgname is null or t.tgenabled in ('D', 'R'))
-   and (n.name <> 'crmshift_then_note_closed' or exists (select from crmshift.primary_lead_rule as r where r.closed <> '{}'))
+ where t.tgname is null or t.tgenabled in ('D', 'R')
 $_$;
 
 -- Name: FUNCTION check_primary_lead(of_workspace uuid); Type: COMMENT
@@ -1115,6 +1085,67 @@ $$;
 -- Name: FUNCTION check_triggers_attached(of_workspace uuid); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table and every partition of one has its sync triggers, enabled';
+
+-- Name: compare(text, uuid, jsonb, jsonb, double precision, bigint, xid8, integer); Type: FUNCTION
+
+CREATE FUNCTION crmshift.compare(of_mapping text, of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, since xid8 DEFAULT NULL::xid8, most integer DEFAULT 20) RETURNS TABLE(rows bigint, compared bigint, drifted bigint, outstanding bigint, by_kind jsonb, by_workspace jsonb, findings jsonb)
+    LANGUAGE plpgsql
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
+    AS $_$
+-- One range. The first statement only counts, for that is what several processes can do at once. Where it counts any, the second
+-- finds out which, and the third looks at those keys alone, in a snapshot of its own, and at the queue in the same snapshot: only
+-- what drifts there too, and is not outstanding, counts. That hides nothing: drift that nobody is mending is still there a moment
+-- later, and what was mended meanwhile is no drift.
+declare
+    looked text := format(' from crmshift.%I($1, $2, $3, $4, $5, $6, true) as d', 'drift_' || of_mapping);
+    suspicious bigint;
+    suspects jsonb;
+    written jsonb;
+begin
+    execute 'select count(*), count(*) filter (where d.kind is not null)' || looked
+       into rows, suspicious using of_workspace, after, up_to, percent, seed, since is null;
+    if suspicious > 0 then
+        execute 'select count(*), jsonb_agg(d.key) filter (where d.kind is not null)' || looked
+           into rows, suspects using of_workspace, after, up_to, percent, seed, since is null;
+    end if;
+    compared := rows;
+    if since is not null then
+        select count(*), jsonb_agg(w.key) into compared, written from crmshift.written_since(of_mapping, since, after, up_to) as w (key);
+        suspects := nullif(coalesce(suspects, '[]') || coalesce(written, '[]'), '[]');
+    end if;
+    if suspects is null then
+        drifted := 0;
+        outstanding := 0;
+        by_kind := '{}';
+        by_workspace := '{}';
+        findings := '[]';
+        return next;
+        return;
+    end if;
+    return query execute format($sql$
+        with v as materialized (
+            select v.*,  -- while nothing is queued, which is nearly always, that is asked once
+                   exists (select from crmshift.sync_queue) and crmshift.is_outstanding($3, v.key) as waits
+              from crmshift.%I($1) as v
+             where v.kind is not null
+               and ($2 is null or $2 in ((v.expected ->> 'workspace_id')::uuid, (v.found ->> 'workspace_id')::uuid))
+        ), d as (
+            select v.*, row_number() over (order by v.key::text) as place from v where not v.waits
+        )
+        select $4, $5, (select count(*) from d), (select count(*) from v where v.waits),
+               coalesce((select jsonb_object_agg(k.kind, k.n) from (select kind, count(*) as n from d group by kind) as k), '{}'),
+               coalesce((select jsonb_object_agg(coalesce(w.workspace_id::text, ''), w.n)
+                           from (select workspace_id, count(*) as n from d group by workspace_id) as w), '{}'),
+               coalesce((select jsonb_agg(jsonb_build_object('key', key, 'kind', kind, 'columns', columns, 'workspace', workspace_id) order by place)
+                           from d where place <= $6), '[]')
+        $sql$, 'verdict_' || of_mapping) using suspects, of_workspace, of_mapping, rows, compared, most;
+end
+$_$;
+
+-- Name: FUNCTION compare(of_mapping text, of_workspace uuid, after jsonb, up_to jsonb, percent double precision, seed bigint, since xid8, most integer); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.compare(of_mapping text, of_workspace uuid, after jsonb, up_to jsonb, percent double precision, seed bigint, since xid8, most integer) IS 'Compare one range of keys of a mapping, or a sample of it, or what was written since a horizon in it: how many rows there are on either side, how many drift, how many more stand in the queue, by kind and workspace, and the first of them.';
 
 -- Name: create_customer(uuid, jsonb); Type: FUNCTION
 
@@ -1344,14 +1375,15 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.drift(of_mapping text, of_workspace uuid) IS 'Where a table differs from its mapping: key, kind (missing, extra, differs) and the columns that differ.';
 
--- Name: drift_appointments(uuid); Type: FUNCTION
+-- Name: drift_appointments(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drift_appointments(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
-    LANGUAGE sql STABLE
-    AS $$
--- Where public.appointments differs from crmshift.appointments_expected. One statement, so one snapshot: no false alarms under live writes.
+CREATE FUNCTION crmshift.drift_appointments(of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, columns_too boolean DEFAULT true, every_row boolean DEFAULT false) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- Where public.appointments differs from crmshift.appointments_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('id', coalesce(e.id, t.id)),
-       case when t.id is null then 'missing' when e.id is null then 'extra' else 'differs' end,
+       case when t.id is null then 'missing' when e.id is null then 'extra' when $6 and ((t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)) then 'differs' end,
        case when t.id is not null and e.id is not null
             then array_remove(array[
                         case when t.contact_id is distinct from e.contact_id then 'contact_id' end,
@@ -1359,36 +1391,38 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
                         case when t.status is distinct from e.status then 'status' end,
                         case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
-  from (select * from crmshift.appointments_expected) as e
-  full join (select * from public.appointments as t where true) as t on t.id = e.id
- where t.id is null or e.id is null or (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
-$$;
+  from (select * from crmshift.appointments_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (e.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as e
+  full join (select * from public.appointments as t where ($2 is null or (t.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (t.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.id = e.id
+ where $7 or t.id is null or e.id is null or $6 and ((t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent))
+$_$;
 
--- Name: drift_contact_custom_fields(uuid); Type: FUNCTION
+-- Name: drift_contact_custom_fields(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drift_contact_custom_fields(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
-    LANGUAGE sql STABLE
-    AS $$
--- Where public.contact_custom_fields differs from crmshift.contact_custom_fields_expected. One statement, so one snapshot: no false alarms under live writes.
+CREATE FUNCTION crmshift.drift_contact_custom_fields(of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, columns_too boolean DEFAULT true, every_row boolean DEFAULT false) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- Where public.contact_custom_fields differs from crmshift.contact_custom_fields_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('contact_id', coalesce(e.contact_id, t.contact_id), 'field_id', coalesce(e.field_id, t.field_id)),
-       case when t.contact_id is null then 'missing' when e.contact_id is null then 'extra' else 'differs' end,
+       case when t.contact_id is null then 'missing' when e.contact_id is null then 'extra' when $6 and ((t.value, t.created_at) is distinct from (e.value, e.created_at)) then 'differs' end,
        case when t.contact_id is not null and e.contact_id is not null
             then array_remove(array[
                         case when t.value is distinct from e.value then 'value' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
-  from (select * from crmshift.contact_custom_fields_expected) as e
-  full join (select * from public.contact_custom_fields as t where true) as t on t.contact_id = e.contact_id and t.field_id = e.field_id
- where t.contact_id is null or e.contact_id is null or (t.value, t.created_at) is distinct from (e.value, e.created_at)
-$$;
+  from (select * from crmshift.contact_custom_fields_expected as e where ($2 is null or (e.contact_id, e.field_id) > (($2 ->> 'contact_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (e.contact_id, e.field_id) <= (($3 ->> 'contact_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.contact_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as e
+  full join (select * from public.contact_custom_fields as t where ($2 is null or (t.contact_id, t.field_id) > (($2 ->> 'contact_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (t.contact_id, t.field_id) <= (($3 ->> 'contact_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.contact_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.contact_id = e.contact_id and t.field_id = e.field_id
+ where $7 or t.contact_id is null or e.contact_id is null or $6 and ((t.value, t.created_at) is distinct from (e.value, e.created_at))
+$_$;
 
--- Name: drift_contacts(uuid); Type: FUNCTION
+-- Name: drift_contacts(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drift_contacts(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
-    LANGUAGE sql STABLE
+CREATE FUNCTION crmshift.drift_contacts(of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, columns_too boolean DEFAULT true, every_row boolean DEFAULT false) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
--- Where public.contacts differs from crmshift.contacts_expected. One statement, so one snapshot: no false alarms under live writes.
+-- Where public.contacts differs from crmshift.contacts_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('id', coalesce(e.id, t.id)),
-       case when t.id is null then 'missing' when e.id is null then 'extra' else 'differs' end,
+       case when t.id is null then 'missing' when e.id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)) then 'differs' end,
        case when t.id is not null and e.id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -1405,37 +1439,39 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end,
                         case when t.updated_at is distinct from e.updated_at then 'updated_at' end], null) end
-  from (select * from crmshift.contacts_expected where $1 is null or workspace_id = $1) as e
-  full join (select * from public.contacts as t where true and ($1 is null or workspace_id = $1)) as t on t.id = e.id
- where t.id is null or e.id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at)
+  from (select * from crmshift.contacts_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::uuid)) and ($3 is null or (e.id) <= (($3 ->> 'id')::uuid)) and ($4 is null or hash_record_extended(row(e.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.contacts as t where ($2 is null or (t.id) > (($2 ->> 'id')::uuid)) and ($3 is null or (t.id) <= (($3 ->> 'id')::uuid)) and ($4 is null or hash_record_extended(row(t.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.id = e.id
+ where $7 or t.id is null or e.id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at))
 $_$;
 
--- Name: drift_customer_custom_fields(uuid); Type: FUNCTION
+-- Name: drift_customer_custom_fields(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drift_customer_custom_fields(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
-    LANGUAGE sql STABLE
+CREATE FUNCTION crmshift.drift_customer_custom_fields(of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, columns_too boolean DEFAULT true, every_row boolean DEFAULT false) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
--- Where public.customer_custom_fields differs from crmshift.customer_custom_fields_expected. One statement, so one snapshot: no false alarms under live writes.
+-- Where public.customer_custom_fields differs from crmshift.customer_custom_fields_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id), 'field_id', coalesce(e.field_id, t.field_id)),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' else 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)) then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
                         case when t.value is distinct from e.value then 'value' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
-  from (select * from crmshift.customer_custom_fields_expected where $1 is null or workspace_id = $1) as e
-  full join (select * from public.customer_custom_fields as t where true and ($1 is null or workspace_id = $1)) as t on t.customer_id = e.customer_id and t.field_id = e.field_id
- where t.customer_id is null or e.customer_id is null or (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at)
+  from (select * from crmshift.customer_custom_fields_expected as e where ($2 is null or (e.customer_id, e.field_id) > (($2 ->> 'customer_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (e.customer_id, e.field_id) <= (($3 ->> 'customer_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.customer_custom_fields as t where ($2 is null or (t.customer_id, t.field_id) > (($2 ->> 'customer_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (t.customer_id, t.field_id) <= (($3 ->> 'customer_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.customer_id = e.customer_id and t.field_id = e.field_id
+ where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at))
 $_$;
 
--- Name: drift_customers(uuid); Type: FUNCTION
+-- Name: drift_customers(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drift_customers(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
-    LANGUAGE sql STABLE
+CREATE FUNCTION crmshift.drift_customers(of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, columns_too boolean DEFAULT true, every_row boolean DEFAULT false) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
--- Where public.customers differs from crmshift.customers_expected. One statement, so one snapshot: no false alarms under live writes.
+-- Where public.customers differs from crmshift.customers_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
-       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' else 'differs' end,
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees) then 'differs' end,
        case when t.cst_id is not null and e.cst_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -1449,19 +1485,20 @@ select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
                         case when t.zip is distinct from e.zip then 'zip' end,
                         case when t.dateadded is distinct from e.dateadded then 'dateadded' end,
                         case when not e.lastchanged_agrees then 'lastchanged' end], null) end
-  from (select * from crmshift.customers_expected where $1 is null or workspace_id = $1) as e
-  full join (select * from public.customers as t where true and ($1 is null or workspace_id = $1)) as t on t.cst_id = e.cst_id
- where t.cst_id is null or e.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
+  from (select * from crmshift.customers_expected as e where ($2 is null or (e.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (e.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(e.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.customers as t where ($2 is null or (t.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (t.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(t.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.cst_id = e.cst_id
+ where $7 or t.cst_id is null or e.cst_id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees)
 $_$;
 
--- Name: drift_lead_appointments(uuid); Type: FUNCTION
+-- Name: drift_lead_appointments(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drift_lead_appointments(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
-    LANGUAGE sql STABLE
+CREATE FUNCTION crmshift.drift_lead_appointments(of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, columns_too boolean DEFAULT true, every_row boolean DEFAULT false) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
--- Where public.lead_appointments differs from crmshift.lead_appointments_expected. One statement, so one snapshot: no false alarms under live writes.
+-- Where public.lead_appointments differs from crmshift.lead_appointments_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('id', coalesce(e.id, t.id)),
-       case when t.id is null then 'missing' when e.id is null then 'extra' else 'differs' end,
+       case when t.id is null then 'missing' when e.id is null then 'extra' when $6 and ((t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)) then 'differs' end,
        case when t.id is not null and e.id is not null
             then array_remove(array[
                         case when t.lead_id is distinct from e.lead_id then 'lead_id' end,
@@ -1470,19 +1507,20 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
                         case when t.status is distinct from e.status then 'status' end,
                         case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
-  from (select * from crmshift.lead_appointments_expected where $1 is null or workspace_id = $1) as e
-  full join (select * from public.lead_appointments as t where true and ($1 is null or workspace_id = $1) and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)) as t on t.id = e.id
- where t.id is null or e.id is null or (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent)
+  from (select * from crmshift.lead_appointments_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (e.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.lead_appointments as t where ($2 is null or (t.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (t.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)) as t on t.id = e.id
+ where $7 or t.id is null or e.id is null or $6 and ((t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent))
 $_$;
 
--- Name: drift_leads(uuid); Type: FUNCTION
+-- Name: drift_leads(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.drift_leads(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(key jsonb, kind text, columns text[])
-    LANGUAGE sql STABLE
+CREATE FUNCTION crmshift.drift_leads(of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, columns_too boolean DEFAULT true, every_row boolean DEFAULT false) RETURNS TABLE(key jsonb, kind text, columns text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
--- Where public.leads differs from crmshift.leads_expected. One statement, so one snapshot: no false alarms under live writes.
+-- Where public.leads differs from crmshift.leads_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id)),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' else 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees) then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -1492,9 +1530,9 @@ select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id))
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.entrydate is distinct from e.entrydate then 'entrydate' end,
                         case when not e.lastchangedon_agrees then 'lastchangedon' end], null) end
-  from (select * from crmshift.leads_expected where $1 is null or workspace_id = $1) as e
-  full join (select * from public.leads as t where true and ($1 is null or workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
- where t.customer_id is null or e.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
+  from (select * from crmshift.leads_expected as e where ($2 is null or (e.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (e.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.leads as t where ($2 is null or (t.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (t.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
+ where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees)
 $_$;
 
 -- Name: elect_or_queue(uuid[], uuid[], uuid[]); Type: FUNCTION
@@ -2070,6 +2108,52 @@ CREATE FUNCTION crmshift.is_transient(sqlstate text) RETURNS boolean
 
 COMMENT ON FUNCTION crmshift.is_transient(sqlstate text) IS 'Whether a cause passes by itself: deadlock, serialization, resources, locks. Others wait for a person.';
 
+-- Name: key_ranges(text, bigint); Type: FUNCTION
+
+CREATE FUNCTION crmshift.key_ranges(of_mapping text, of_rows bigint) RETURNS TABLE(after jsonb, up_to jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- Ranges of about so many rows, made out from a sample of both sides: 64 rows for each range, 200 pages at least. The first has no beginning and the last no
+-- end: whatever a key is, and whenever it came, one range has it.
+declare
+    m crmshift.mapping;
+    key_columns text;
+    sampled text;
+begin
+    select * into strict m from crmshift.mapping where name = of_mapping;
+    key_columns := (select string_agg(quote_ident(k), ', ' order by i) from unnest(m.key) with ordinality as u (k, i));
+    select string_agg(format('select %s, %s from %s as t tablesample system (%s)',
+                             (select string_agg(format('t.%I::%s', c, ty), ', ' order by i) from unnest(s.key, m.key_types) with ordinality as u (c, ty, i)),
+                             100 / z.percent / s.n, s.relid::regclass, z.percent), ' union all ')
+      into sampled
+      from (select x.*, count(*) over () as n
+              from (select m.target::regclass as relid, m.key
+                    union all
+                    select f.source::regclass, f.key from crmshift.feed as f where f.mapping = of_mapping and f.mode = 'sync') as x
+              join pg_catalog.pg_class as c on c.oid = x.relid and c.relkind in ('r', 'p', 'm')) as s
+     cross join lateral (select least(100, greatest(6400.0 / of_rows, 20000.0 / greatest(1, sum(pg_catalog.pg_relation_size(p.relid)) / current_setting('block_size')::integer))) as percent
+                           from (select s.relid union select t.relid from pg_catalog.pg_partition_tree(s.relid) as t) as p (relid)) as z;
+    return query execute format($sql$
+        with sampled (%1$s, weight) as (%2$s), placed as (
+            select %1$s, floor(sum(weight) over (order by %1$s rows unbounded preceding) / $1) as place from sampled
+        ), bound as (
+            select distinct on (%1$s) %1$s, row_number() over (order by %1$s) as ordinal
+              from (select *, place - lag(place, 1, 0) over (order by %1$s) as step from placed) as p where step > 0
+        ), named as (
+            select ordinal, jsonb_build_object(%3$s) as key from bound
+        )
+        select lag(key) over (order by ordinal), key from named
+        union all
+        select (select key from named order by ordinal desc limit 1), null
+        $sql$, key_columns, coalesce(sampled, format('select %s, 0 where false', (select string_agg('null::' || t, ', ') from unnest(m.key_types) as t))),
+        (select string_agg(format('%L, %I', k, k), ', ') from unnest(m.key) as k)) using of_rows;
+end
+$_$;
+
+-- Name: FUNCTION key_ranges(of_mapping text, of_rows bigint); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.key_ranges(of_mapping text, of_rows bigint) IS 'Ranges of the keys of a mapping, in their order, of about so many rows each; together they hold every key there is or will be.';
+
 -- Name: keys_of(text, text[]); Type: FUNCTION
 
 CREATE FUNCTION crmshift.keys_of(of_mapping text, arrays text[]) RETURNS jsonb
@@ -2285,7 +2369,6 @@ declare
 begin
     for n in
         select q.subject, q.key, q.side, q.table_name, min(q.op) as op, jsonb_object_agg(c.name, c.pair order by q.id) as changed,
-               (select string_agg(coalesce(m.only_where, 'true'), ') or (') from crmshift.mapping as m where m.target = q.table_name) as is_spoken_of,
                (select string_agg(format('t.%I = ($2 ->> %L)::%s', col, k, format_type(a.atttypid, a.atttypmod)), ' and ')
                   from crmshift.source_subject as s
                  cross join unnest(s.key, s.columns) as u (k, col)
@@ -2296,10 +2379,10 @@ begin
          group by q.subject, q.key, q.side, q.table_name
     loop
         execute format('select jsonb_object_agg(c.name, c.pair) from jsonb_each($1) as c (name, pair)
-                         where exists (select from %1$s as t where %2$s and (%4$s))
-                           and ($3 or not exists (select from %1$s as t where %2$s and (%4$s) and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
+                         where exists (select from %1$s as t where %2$s)
+                           and ($3 or not exists (select from %1$s as t where %2$s and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
                            and c.name not in (select k from crmshift.mapping as m, unnest(m.clock) as k where m.target = %3$L)',
-                       n.table_name::regclass, n.is_key, n.table_name, n.is_spoken_of)
+                       n.table_name::regclass, n.is_key, n.table_name)
            into lost using n.changed, n.key, n.op = 'delete';
         if lost is not null then
             insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
@@ -2367,6 +2450,14 @@ with m as (
            string_agg(format('%L, k.%I', c, c), ', ' order by i) as k_named,
            string_agg(format('gone_%s %s[]', i, m.key_types[i]), '; ' order by i) as gone_declared,
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
+           string_agg(format('(j ->> %L)::%s as %I', c, m.key_types[i], c), ', ' order by i) as of_json,
+           -- r stands for either side; on both a key has the same type, and therefore the same hash
+           format('($2 is null or (%1$s) > (%2$s)) and ($3 is null or (%1$s) <= (%3$s))'
+                  ' and ($4 is null or hash_record_extended(row(%4$s), $5) & 1048575 < $4 / 100 * 1048576)',
+                  string_agg(format('r.%I', c), ', ' order by i),
+                  string_agg(format('($2 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+                  string_agg(format('($3 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+                  string_agg(format('r.%I::%s', c, m.key_types[i]), ', ' order by i)) as in_range,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
       from m, unnest(m.key) with ordinality as u (c, i)
 ), c as (
@@ -2377,11 +2468,10 @@ with m as (
            string_agg(format('w.%I', c), ', ' order by i) as w_columns,
            string_agg(format('one.%I', c), ', ' order by i) as one_columns,
            string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
-           -- a column that only_where asks to be true is so already: assigning it would fire the triggers on it for nothing
-           string_agg(quote_ident(c), ', ' order by i) filter (where u.assigned) as other_columns,
-           string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
-           string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
-           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
+           string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
+           string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
+           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
                filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
@@ -2392,10 +2482,12 @@ with m as (
            string_agg(case when c || '_agrees' = any (m.agrees)
                            then format('case when not e.%I then %L end', c || '_agrees', c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
-                      E',\n                        ' order by i) filter (where c <> all (m.key)) as differing
-      from m cross join lateral (
-               select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
-                 from unnest(m.columns) with ordinality as v (c, i)) as u
+                      E',\n                        ' order by i) filter (where c <> all (m.key)) as differing,
+           format('(%s) is distinct from (%s)%s',
+                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
+                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
+                  string_agg(format(' or not e.%I', c || '_agrees'), '' order by i) filter (where c || '_agrees' = any (m.agrees))) as differ
+      from m, unnest(m.columns) with ordinality as u (c, i)
 ), f as (
     select coalesce(string_agg(format($sql$
     if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows
@@ -2570,29 +2662,54 @@ $writer$$sql$, 'remove_' || m.name, k.parameters, m.target, m.view, k.gone_decla
        coalesce(E'\n    perform ' || m.before_remove || '(' || k.gone || ');', ''), m.target)
   from m, k
 union all
-select 4, format('crmshift.drift_%s', m.name), format($sql$create or replace function crmshift.%1$I(of_workspace uuid default null)
+select 4, format('crmshift.drift_%s', m.name), format($sql$create or replace function crmshift.%1$I(
+    of_workspace uuid default null, after jsonb default null, up_to jsonb default null, percent double precision default null,
+    seed bigint default 0, columns_too boolean default true, every_row boolean default false)
 returns table (key jsonb, kind text, columns text[])
-language sql stable
+language sql stable parallel safe
 as $drift$
--- Where %2$s differs from %3$s. One statement, so one snapshot: no false alarms under live writes.
+-- Where %2$s differs from %3$s, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
+-- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object(%4$s),
-       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' else 'differs' end,
+       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' when $6 and (%6$s) then 'differs' end,
        case when t.%5$I is not null and e.%5$I is not null
             then array_remove(array[
-                        %6$s], null) end
-  from (select * from %3$s%7$s) as e
-  full join (select * from %2$s as t where true%8$s%9$s) as t on %10$s
- where t.%5$I is null or e.%5$I is null or (%11$s) is distinct from (%12$s)%13$s
-$drift$$sql$, 'drift_' || m.name, m.target, m.view, k.named, m.key[1], c.differing,
-       case when w.known then ' where $1 is null or workspace_id = $1' else '' end,
-       case when w.known then ' and ($1 is null or workspace_id = $1)' else '' end,
-       coalesce(m.and_only, ''), k.t_is_e, c.t_compared, c.e_compared, c.or_disagrees)
+                        %7$s], null) end
+  from (select * from %3$s as e where %8$s%9$s) as e
+  full join (select * from %2$s as t where %10$s%11$s%12$s) as t on %13$s
+ where $7 or t.%5$I is null or e.%5$I is null or $6 and (%6$s)
+$drift$$sql$, 'drift_' || m.name, m.target, m.view, k.named, m.key[1], c.differ, c.differing,
+       replace(k.in_range, 'r.', 'e.'), case when w.known then ' and ($1 is null or e.workspace_id = $1)' else '' end,
+       replace(k.in_range, 'r.', 't.'), case when w.known then ' and ($1 is null or t.workspace_id = $1)' else '' end,
+       coalesce(m.and_only, ''), k.t_is_e)
+  from m, k, c, workspace as w
+union all
+select 5, format('crmshift.verdict_%s', m.name), format($sql$create or replace function crmshift.%1$I(keys jsonb)
+returns table (key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+language sql stable parallel safe
+as $verdict$
+-- How %2$s and %3$s stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object(%4$s),
+       case when t.%5$I is null then 'missing' when e.%5$I is null then 'extra' when %6$s then 'differs' end,
+       case when t.%5$I is not null and e.%5$I is not null
+            then array_remove(array[
+                        %7$s], null) end,
+       %8$s,
+       case when e.%5$I is not null then (select to_jsonb(r) from (select %9$s) as r) end,
+       case when t.%5$I is not null then (select to_jsonb(r) from (select %10$s) as r) end
+  from (select distinct %11$s from jsonb_array_elements($1) as j) as k
+  left join %3$s as e on %12$s
+  left join %2$s as t on %13$s%14$s
+ where e.%5$I is not null or t.%5$I is not null
+$verdict$$sql$, 'verdict_' || m.name, m.target, m.view, k.k_named, m.key[1], c.differ, c.differing,
+       case when w.known then 'coalesce(e.workspace_id, t.workspace_id)' else 'null::uuid' end, c.e_columns, c.t_columns,
+       k.of_json, k.e_is_k, k.t_is_k, coalesce(m.and_only, ''))
   from m, k, c, workspace as w
 $_$;
 
 -- Name: FUNCTION mapping_statements(mapping jsonb); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.mapping_statements(mapping jsonb) IS 'The functions of a mapping, derived from its description: fill_, sync_, remove_ and drift_<name>.';
+COMMENT ON FUNCTION crmshift.mapping_statements(mapping jsonb) IS 'The functions of a mapping, derived from its description: fill_, sync_, remove_, drift_ and verdict_<name>.';
 
 -- Name: mappings_of(text, text); Type: FUNCTION
 
@@ -2746,7 +2863,7 @@ CREATE FUNCTION crmshift.nesting_statement(of_source text, operation text) RETUR
     LANGUAGE sql STABLE
     AS $_$
 select format('insert into crmshift.sync_queue (subject, key, side, op, reason, table_name, changed) select c.subject, c.key, %L, c.op, ''nested'', %L, c.changed from (%s) as c',
-              min(s.side), $1, crmshift.changes_query($1, $2, true))
+              min(s.side), $1, crmshift.changes_query($1, $2))
   from crmshift.source_subject as s where s.source = $1
 $_$;
 
@@ -2818,12 +2935,11 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.overtaken_statement(of_source text, operation text) IS 'A statement that logs what a statement wrote and a sync of the other side has overwritten meanwhile.';
 
--- Name: pairs_query(text, text, boolean); Type: FUNCTION
+-- Name: pairs_query(text, text); Type: FUNCTION
 
-CREATE FUNCTION crmshift.pairs_query(of_source text, operation text, looking boolean DEFAULT false) RETURNS text
+CREATE FUNCTION crmshift.pairs_query(of_source text, operation text) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
--- looking: also whether the mapping to this table speaks of the row, which may take a look into other tables.
 with columns as (
     select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
       from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
@@ -2833,20 +2949,17 @@ with columns as (
     select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
       from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
      where i.indrelid = $1::regclass and i.indisprimary
-), spoken as (
-    select coalesce((select string_agg(format('(%s)', coalesce(m.only_where, 'true')), ' or ') from crmshift.mapping as m where m.target = $1 and $3), 'true') as of_row
 )
-select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n, %s as spoken_of from changed as t', i.columns, c.row, s.of_row)
-               when 'DELETE' then format('select %s, %s as o, null::jsonb as n, %s as spoken_of from was as t', i.columns, c.row, s.of_row)
-               else format('select %1$s, w.r as o, n.r as n, coalesce(w.s, false) or coalesce(n.s, false) as spoken_of '
-                           'from (select %1$s, %2$s as r, %3$s as s from was as t) as w '
-                           'full join (select %1$s, %2$s as r, %3$s as s from changed as t) as n using (%1$s)', i.columns, c.row, s.of_row) end
-  from columns as c, identity as i, spoken as s
+select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n from changed as t', i.columns, c.row)
+               when 'DELETE' then format('select %s, %s as o, null::jsonb as n from was as t', i.columns, c.row)
+               else format('select %1$s, w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
+                           'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end
+  from columns as c, identity as i
 $_$;
 
--- Name: FUNCTION pairs_query(of_source text, operation text, looking boolean); Type: COMMENT
+-- Name: FUNCTION pairs_query(of_source text, operation text); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.pairs_query(of_source text, operation text, looking boolean) IS 'A query over the transition tables: primary key of each row, its mapped columns before (o) and after (n), and looking, whether the mapping speaks of it.';
+COMMENT ON FUNCTION crmshift.pairs_query(of_source text, operation text) IS 'A query over the transition tables: primary key of each row, and its mapped columns before (o) and after (n).';
 
 -- Name: partitions_of(text); Type: FUNCTION
 
@@ -3555,20 +3668,25 @@ begin
     for pass in 1 .. 3 loop
         perform set_config('crmshift.noted', '', true);
         perform crmshift.log_overwritten();
-        -- Where the other side has queued writes of the same row, both wait to be settled together.
-        update crmshift.sync_queue as n
-           set reason = 'held', sqlstate = 'SH010',
-               op = case when crmshift.legacy_row(n.subject, n.key, n.side = 'target') is null then 'delete' else n.op end
-         where n.txid = pg_current_xact_id() and n.reason = 'nested'
-           and exists (select from crmshift.sync_queue as q
-                        where q.subject = n.subject and q.key in (n.key, '{}') and q.side <> n.side and q.reason not in ('nested', 'parent'));
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
+                 select taken.subject, taken.side,
+                        jsonb_agg(distinct taken.key) filter (where not held.back) as keys,
+                        jsonb_agg(distinct taken.key) filter (where held.back) as held
                    from taken join crmshift.mapping as m on m.name = taken.subject
+                  cross join lateral (select exists (select from crmshift.sync_queue as q
+                                                      where q.subject = taken.subject and q.key in (taken.key, '{}')
+                                                        and q.side <> taken.side and q.reason not in ('nested', 'parent'))) as held (back)
                   group by taken.subject, taken.side, m.position order by m.position, taken.side loop
-            perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
+            if r.keys is not null then
+                perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
+            end if;
+            -- The other side has queued writes of these: both wait to be settled together.
+            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate)
+            select r.subject, k, r.side,
+                   case when crmshift.legacy_row(r.subject, k, r.side = 'target') is null then 'delete' else 'update' end, 'held', 'SH010'
+              from jsonb_array_elements(r.held) as k;
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;
@@ -5061,13 +5179,13 @@ begin
             return 0;
         elsif one."lacks it" then
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) values (one.customer_id, one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon)
-            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.* into stored;
         elsif one."differs in it" then
             if current_setting('crmshift.inserting', true) = 'leads' then
                 raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
             end if;
-            update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
+            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
         else
             return 1;
         end if;
@@ -5085,12 +5203,12 @@ begin
               from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
              where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
         ), u as (
-            update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
+            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
             returning t.*
         ), i as (
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
             select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d where d."lacks it" order by d.customer_id
-            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.*
         ), w as (
             select * from u union all select * from i
@@ -5258,15 +5376,8 @@ COMMENT ON FUNCTION crmshift.targets_of(written text) IS 'The mapped tables of t
 CREATE FUNCTION crmshift.tg_apply_primary_lead_rule() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
--- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule; and
--- where none close a lead there is no trigger, for the mere condition costs each write some microseconds.
+-- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule.
 begin
-    if new.closed = '{}' then
-        if exists (select from pg_catalog.pg_trigger as t where t.tgrelid = 'public.leads'::regclass and t.tgname = 'crmshift_then_note_closed') then
-            drop trigger crmshift_then_note_closed on public.leads;
-        end if;
-        return null;
-    end if;
     execute format(
         'create or replace trigger crmshift_then_note_closed
          after update of disposition on public.leads
@@ -5279,7 +5390,7 @@ $$;
 
 -- Name: FUNCTION tg_apply_primary_lead_rule(); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.tg_apply_primary_lead_rule() IS 'Makes the trigger crmshift_then_note_closed for these dispositions, or none. The lock keeps writers of leads waiting for a moment.';
+COMMENT ON FUNCTION crmshift.tg_apply_primary_lead_rule() IS 'Puts the closed dispositions into the condition of the trigger crmshift_then_note_closed. Its lock keeps writers of leads waiting for a moment.';
 
 -- Name: tg_appointments(); Type: FUNCTION
 
@@ -5344,9 +5455,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif later then
@@ -5354,6 +5462,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5470,9 +5581,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif later then
@@ -5480,6 +5588,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5559,9 +5670,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5569,6 +5677,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
+        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5649,9 +5760,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif later then
@@ -5659,6 +5767,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5738,9 +5849,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5748,6 +5856,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5862,9 +5973,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif later then
@@ -5872,6 +5980,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5952,9 +6063,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5967,6 +6075,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
+        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -6307,9 +6418,6 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false)
           into later, raising from crmshift.sync_control as c;
     end if;
-    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
-        execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
-    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
     elsif later then
@@ -6317,6 +6425,9 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, raising);
     else
+        if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
+            execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -6409,6 +6520,187 @@ $$;
 -- Name: FUNCTION validate_migration(workspace_uuid uuid); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.validate_migration(workspace_uuid uuid) IS 'All checks for one workspace: check name, PASS or FAIL, details. Shows keys and columns, never values.';
+
+-- Name: verdict_appointments(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.verdict_appointments(keys jsonb) RETURNS TABLE(key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- How public.appointments and crmshift.appointments_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object('id', k.id),
+       case when t.id is null then 'missing' when e.id is null then 'extra' when (t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) then 'differs' end,
+       case when t.id is not null and e.id is not null
+            then array_remove(array[
+                        case when t.contact_id is distinct from e.contact_id then 'contact_id' end,
+                        case when t.scheduled_at is distinct from e.scheduled_at then 'scheduled_at' end,
+                        case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
+                        case when t.status is distinct from e.status then 'status' end,
+                        case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end,
+       null::uuid,
+       case when e.id is not null then (select to_jsonb(r) from (select e.id, e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as r) end,
+       case when t.id is not null then (select to_jsonb(r) from (select t.id, t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) as r) end
+  from (select distinct (j ->> 'id')::bigint as id from jsonb_array_elements($1) as j) as k
+  left join crmshift.appointments_expected as e on e.id = k.id
+  left join public.appointments as t on t.id = k.id
+ where e.id is not null or t.id is not null
+$_$;
+
+-- Name: verdict_contact_custom_fields(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.verdict_contact_custom_fields(keys jsonb) RETURNS TABLE(key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- How public.contact_custom_fields and crmshift.contact_custom_fields_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object('contact_id', k.contact_id, 'field_id', k.field_id),
+       case when t.contact_id is null then 'missing' when e.contact_id is null then 'extra' when (t.value, t.created_at) is distinct from (e.value, e.created_at) then 'differs' end,
+       case when t.contact_id is not null and e.contact_id is not null
+            then array_remove(array[
+                        case when t.value is distinct from e.value then 'value' end,
+                        case when t.created_at is distinct from e.created_at then 'created_at' end], null) end,
+       null::uuid,
+       case when e.contact_id is not null then (select to_jsonb(r) from (select e.contact_id, e.field_id, e.value, e.created_at) as r) end,
+       case when t.contact_id is not null then (select to_jsonb(r) from (select t.contact_id, t.field_id, t.value, t.created_at) as r) end
+  from (select distinct (j ->> 'contact_id')::uuid as contact_id, (j ->> 'field_id')::uuid as field_id from jsonb_array_elements($1) as j) as k
+  left join crmshift.contact_custom_fields_expected as e on e.contact_id = k.contact_id and e.field_id = k.field_id
+  left join public.contact_custom_fields as t on t.contact_id = k.contact_id and t.field_id = k.field_id
+ where e.contact_id is not null or t.contact_id is not null
+$_$;
+
+-- Name: verdict_contacts(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.verdict_contacts(keys jsonb) RETURNS TABLE(key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- How public.contacts and crmshift.contacts_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object('id', k.id),
+       case when t.id is null then 'missing' when e.id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at) then 'differs' end,
+       case when t.id is not null and e.id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.firstname is distinct from e.firstname then 'firstname' end,
+                        case when t.lastname is distinct from e.lastname then 'lastname' end,
+                        case when t.email is distinct from e.email then 'email' end,
+                        case when t.phone_number is distinct from e.phone_number then 'phone_number' end,
+                        case when t.st_address is distinct from e.st_address then 'st_address' end,
+                        case when t.city is distinct from e.city then 'city' end,
+                        case when t.state is distinct from e.state then 'state' end,
+                        case when t.zip is distinct from e.zip then 'zip' end,
+                        case when t.lead_source is distinct from e.lead_source then 'lead_source' end,
+                        case when t.lead_status is distinct from e.lead_status then 'lead_status' end,
+                        case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
+                        case when t.created_at is distinct from e.created_at then 'created_at' end,
+                        case when t.updated_at is distinct from e.updated_at then 'updated_at' end], null) end,
+       coalesce(e.workspace_id, t.workspace_id),
+       case when e.id is not null then (select to_jsonb(r) from (select e.id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at) as r) end,
+       case when t.id is not null then (select to_jsonb(r) from (select t.id, t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) as r) end
+  from (select distinct (j ->> 'id')::uuid as id from jsonb_array_elements($1) as j) as k
+  left join crmshift.contacts_expected as e on e.id = k.id
+  left join public.contacts as t on t.id = k.id
+ where e.id is not null or t.id is not null
+$_$;
+
+-- Name: verdict_customer_custom_fields(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.verdict_customer_custom_fields(keys jsonb) RETURNS TABLE(key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- How public.customer_custom_fields and crmshift.customer_custom_fields_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object('customer_id', k.customer_id, 'field_id', k.field_id),
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at) then 'differs' end,
+       case when t.customer_id is not null and e.customer_id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.value is distinct from e.value then 'value' end,
+                        case when t.created_at is distinct from e.created_at then 'created_at' end], null) end,
+       coalesce(e.workspace_id, t.workspace_id),
+       case when e.customer_id is not null then (select to_jsonb(r) from (select e.customer_id, e.field_id, e.workspace_id, e.value, e.created_at) as r) end,
+       case when t.customer_id is not null then (select to_jsonb(r) from (select t.customer_id, t.field_id, t.workspace_id, t.value, t.created_at) as r) end
+  from (select distinct (j ->> 'customer_id')::uuid as customer_id, (j ->> 'field_id')::uuid as field_id from jsonb_array_elements($1) as j) as k
+  left join crmshift.customer_custom_fields_expected as e on e.customer_id = k.customer_id and e.field_id = k.field_id
+  left join public.customer_custom_fields as t on t.customer_id = k.customer_id and t.field_id = k.field_id
+ where e.customer_id is not null or t.customer_id is not null
+$_$;
+
+-- Name: verdict_customers(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.verdict_customers(keys jsonb) RETURNS TABLE(key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- How public.customers and crmshift.customers_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object('cst_id', k.cst_id),
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees then 'differs' end,
+       case when t.cst_id is not null and e.cst_id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.firstname is distinct from e.firstname then 'firstname' end,
+                        case when t.lastname is distinct from e.lastname then 'lastname' end,
+                        case when t.email is distinct from e.email then 'email' end,
+                        case when t.phone1 is distinct from e.phone1 then 'phone1' end,
+                        case when t.address1 is distinct from e.address1 then 'address1' end,
+                        case when t.city is distinct from e.city then 'city' end,
+                        case when t.state is distinct from e.state then 'state' end,
+                        case when t.zip is distinct from e.zip then 'zip' end,
+                        case when t.dateadded is distinct from e.dateadded then 'dateadded' end,
+                        case when not e.lastchanged_agrees then 'lastchanged' end], null) end,
+       coalesce(e.workspace_id, t.workspace_id),
+       case when e.cst_id is not null then (select to_jsonb(r) from (select e.cst_id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded, e.lastchanged) as r) end,
+       case when t.cst_id is not null then (select to_jsonb(r) from (select t.cst_id, t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded, t.lastchanged) as r) end
+  from (select distinct (j ->> 'cst_id')::uuid as cst_id from jsonb_array_elements($1) as j) as k
+  left join crmshift.customers_expected as e on e.cst_id = k.cst_id
+  left join public.customers as t on t.cst_id = k.cst_id
+ where e.cst_id is not null or t.cst_id is not null
+$_$;
+
+-- Name: verdict_lead_appointments(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.verdict_lead_appointments(keys jsonb) RETURNS TABLE(key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- How public.lead_appointments and crmshift.lead_appointments_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object('id', k.id),
+       case when t.id is null then 'missing' when e.id is null then 'extra' when (t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) then 'differs' end,
+       case when t.id is not null and e.id is not null
+            then array_remove(array[
+                        case when t.lead_id is distinct from e.lead_id then 'lead_id' end,
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.scheduled_at is distinct from e.scheduled_at then 'scheduled_at' end,
+                        case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
+                        case when t.status is distinct from e.status then 'status' end,
+                        case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end,
+       coalesce(e.workspace_id, t.workspace_id),
+       case when e.id is not null then (select to_jsonb(r) from (select e.id, e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent) as r) end,
+       case when t.id is not null then (select to_jsonb(r) from (select t.id, t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) as r) end
+  from (select distinct (j ->> 'id')::bigint as id from jsonb_array_elements($1) as j) as k
+  left join crmshift.lead_appointments_expected as e on e.id = k.id
+  left join public.lead_appointments as t on t.id = k.id and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)
+ where e.id is not null or t.id is not null
+$_$;
+
+-- Name: verdict_leads(jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.verdict_leads(keys jsonb) RETURNS TABLE(key jsonb, kind text, columns text[], workspace_id uuid, expected jsonb, found jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+-- How public.leads and crmshift.leads_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
+select jsonb_build_object('customer_id', k.customer_id),
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees then 'differs' end,
+       case when t.customer_id is not null and e.customer_id is not null
+            then array_remove(array[
+                        case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
+                        case when t.is_primary is distinct from e.is_primary then 'is_primary' end,
+                        case when t.source is distinct from e.source then 'source' end,
+                        case when t.disposition is distinct from e.disposition then 'disposition' end,
+                        case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
+                        case when t.entrydate is distinct from e.entrydate then 'entrydate' end,
+                        case when not e.lastchangedon_agrees then 'lastchangedon' end], null) end,
+       coalesce(e.workspace_id, t.workspace_id),
+       case when e.customer_id is not null then (select to_jsonb(r) from (select e.customer_id, e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate, e.lastchangedon) as r) end,
+       case when t.customer_id is not null then (select to_jsonb(r) from (select t.customer_id, t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate, t.lastchangedon) as r) end
+  from (select distinct (j ->> 'customer_id')::uuid as customer_id from jsonb_array_elements($1) as j) as k
+  left join crmshift.leads_expected as e on e.customer_id = k.customer_id
+  left join public.leads as t on t.customer_id = k.customer_id and t.is_primary
+ where e.customer_id is not null or t.customer_id is not null
+$_$;
 
 -- Name: walk_condition(text, uuid, uuid[]); Type: FUNCTION
 
@@ -6582,6 +6874,55 @@ $$;
 -- Name: FUNCTION writers_in_flight(); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.writers_in_flight() IS 'Transactions that have written a mapped table and are still open.';
+
+-- Name: written_since(text, xid8, jsonb, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.written_since(of_mapping text, horizon xid8, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb) RETURNS SETOF jsonb
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- A transaction as old as the horizon had ended when it was taken: a row version with an older xmin was there then. That holds
+-- for frozen rows too, for they keep their xmin; those of two thousand million transactions ago may be taken for new, and are looked
+-- at for nothing. A row of a subject counts whichever of its tables it stands in, and so does one of a subject it hangs on.
+declare
+    m crmshift.mapping;
+    query text;
+begin
+    select * into strict m from crmshift.mapping where name = of_mapping;
+    with about as (
+        select ms.subject, ms.key as subject_key, ms.columns from crmshift.mapping_subject as ms where ms.mapping = of_mapping
+    ), found as (
+        select a.*, s.source, s.key as named, s.columns as stands, null::text as parent, null::text[] as parent_columns, null::text[] as child_columns
+          from about as a join crmshift.source_subject as s on s.subject = a.subject and s.mode = 'sync'
+        union all
+        select a.*, c.source, c.key, c.columns, p.source, p.columns, up.columns
+          from about as a
+          join crmshift.source_subject as c on c.subject = a.subject and c.mode = 'sync' and c.whole
+          join crmshift.source_subject as up on up.source = c.source and up.mode = 'fill'
+          join crmshift.source_subject as p on p.subject = up.subject and p.key = up.key and p.mode = 'sync'
+    )
+    select string_agg(format('select %s from %s as r%s where pg_catalog.age(%s.xmin) <= pg_catalog.age($1::xid)', k.listed, f.source::regclass,
+                             case when f.parent is not null then
+                                 (select format(' join %s as p on %s', f.parent::regclass, string_agg(format('p.%I = r.%I', pc, cc), ' and '))
+                                    from unnest(f.parent_columns, f.child_columns) as u (pc, cc)) end,
+                             case when f.parent is null then 'r' else 'p' end), ' union ')
+      into query
+      from found as f
+     cross join lateral (
+         select string_agg(format('r.%I', f.stands[array_position(f.named, f.subject_key[array_position(f.columns, mk)])]), ', ' order by i) as listed
+           from unnest(m.key) with ordinality as u (mk, i)) as k;
+    return query execute format('select jsonb_build_object(%s) from (%s) as w (%s) where ($2 is null or (%4$s) > (%5$s)) and ($3 is null or (%4$s) <= (%6$s))',
+        (select string_agg(format('%L, w.%I', k, k), ', ') from unnest(m.key) as k), query,
+        (select string_agg(quote_ident(k), ', ' order by i) from unnest(m.key) with ordinality as u (k, i)),
+        (select string_agg(format('w.%I', k), ', ' order by i) from unnest(m.key) with ordinality as u (k, i)),
+        (select string_agg(format('($2 ->> %L)::%s', k, t), ', ' order by i) from unnest(m.key, m.key_types) with ordinality as u (k, t, i)),
+        (select string_agg(format('($3 ->> %L)::%s', k, t), ', ' order by i) from unnest(m.key, m.key_types) with ordinality as u (k, t, i)))
+        using horizon, after, up_to;
+end
+$_$;
+
+-- Name: FUNCTION written_since(of_mapping text, horizon xid8, after jsonb, up_to jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.written_since(of_mapping text, horizon xid8, after jsonb, up_to jsonb) IS 'Keys of a mapping whose rows, on either side, or the rows they hang on, were written since a horizon of transactions. What was deleted since is not among them.';
 
 -- Name: customers; Type: TABLE
 
@@ -7884,16 +8225,60 @@ ALTER TABLE crmshift.sync_queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+-- Name: validation_position; Type: VIEW
+
+CREATE VIEW crmshift.validation_position AS
+ SELECT ( SELECT encode(sha256(convert_to(string_agg(format('%s %s'::text, s.step, s.checksum), '
+'::text ORDER BY s.step), 'UTF8'::name)), 'hex'::text) AS encode
+           FROM crmshift.step_state s
+          WHERE (s.state = 'applied'::text)) AS plan,
+    ( SELECT max(step_run.id) AS max
+           FROM crmshift.step_run) AS ledger,
+    pg_snapshot_xmin(pg_current_snapshot()) AS horizon,
+    ( SELECT pg_control_system.system_identifier
+           FROM pg_control_system() pg_control_system(pg_control_version, catalog_version_no, system_identifier, pg_control_last_modified)) AS server,
+    ( SELECT (sum(((pg_stat_get_tuples_inserted((p.relid)::oid) + pg_stat_get_tuples_updated((p.relid)::oid)) + pg_stat_get_tuples_deleted((p.relid)::oid))))::bigint AS sum
+           FROM ( SELECT t.relid
+                   FROM ( SELECT to_regclass(mapping.target) AS relid
+                           FROM crmshift.mapping) t
+                UNION
+                 SELECT l.relid
+                   FROM crmshift.mapping m,
+                    LATERAL pg_partition_tree(to_regclass(m.target)) l(relid, parentrelid, isleaf, level)) p
+          WHERE (current_setting('track_counts'::text))::boolean) AS writes,
+    ( SELECT d.stats_reset
+           FROM pg_stat_database d
+          WHERE (d.datname = current_database())) AS stats_reset;
+
+-- Name: VIEW validation_position; Type: COMMENT
+
+COMMENT ON VIEW crmshift.validation_position IS 'Where the database stands, as a validation notes it: fingerprint of the applied plan, last entry of the ledger, oldest transaction still running, and rows ever written in mapped tables as PostgreSQL counts them.';
+
 -- Name: validation_run; Type: TABLE
 
 CREATE TABLE crmshift.validation_run (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     workspace_id uuid,
+    since bigint,
+    sample double precision,
+    standby_lag double precision,
+    complete boolean GENERATED ALWAYS AS (((workspace_id IS NULL) AND (since IS NULL) AND (sample IS NULL))) STORED NOT NULL,
     clean boolean NOT NULL,
+    fail_under double precision NOT NULL,
+    accuracies jsonb NOT NULL,
+    drifted bigint NOT NULL,
+    outstanding bigint NOT NULL,
     findings jsonb NOT NULL,
+    plan text,
+    ledger bigint,
+    horizon xid8 NOT NULL,
+    server bigint NOT NULL,
+    writes bigint,
+    stats_reset timestamp with time zone,
     duration interval NOT NULL,
-    actor text DEFAULT SESSION_USER NOT NULL
+    actor text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT sample_is_a_percentage CHECK (((sample > (0)::double precision) AND (sample < (100)::double precision)))
 );
 
 -- Name: TABLE validation_run; Type: COMMENT
@@ -7908,13 +8293,69 @@ COMMENT ON COLUMN crmshift.validation_run.at IS 'When it ended.';
 
 COMMENT ON COLUMN crmshift.validation_run.workspace_id IS 'The workspace it was restricted to; null for all.';
 
+-- Name: COLUMN validation_run.since; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.since IS 'The run whose later writes alone were compared; null for all rows.';
+
+-- Name: COLUMN validation_run.sample; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.sample IS 'Percent of the keys that were compared; null for all.';
+
+-- Name: COLUMN validation_run.standby_lag; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.standby_lag IS 'Seconds the standby it read was behind; null where it read the primary.';
+
+-- Name: COLUMN validation_run.complete; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.complete IS 'Whether it looked at everything. Only such a run opens a gate.';
+
 -- Name: COLUMN validation_run.clean; Type: COMMENT
 
-COMMENT ON COLUMN crmshift.validation_run.clean IS 'Whether every check passed.';
+COMMENT ON COLUMN crmshift.validation_run.clean IS 'Whether it passed.';
+
+-- Name: COLUMN validation_run.fail_under; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.fail_under IS 'Accuracy in percent that was demanded.';
+
+-- Name: COLUMN validation_run.accuracies; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.accuracies IS 'Rows and agreeing rows by entity.';
+
+-- Name: COLUMN validation_run.drifted; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.drifted IS 'Rows that differ from their mapping and do not stand in the sync queue.';
+
+-- Name: COLUMN validation_run.outstanding; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.outstanding IS 'Rows that differ and stand in the sync queue.';
 
 -- Name: COLUMN validation_run.findings; Type: COMMENT
 
 COMMENT ON COLUMN crmshift.validation_run.findings IS 'Number of findings by check; zero where it passed.';
+
+-- Name: COLUMN validation_run.plan; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.plan IS 'Fingerprint of the steps that were applied then.';
+
+-- Name: COLUMN validation_run.ledger; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.ledger IS 'Last entry of the ledger then.';
+
+-- Name: COLUMN validation_run.horizon; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.horizon IS 'Oldest transaction that was still running when it began: what older ones wrote it has seen.';
+
+-- Name: COLUMN validation_run.server; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.server IS 'System identifier of the cluster; transactions of another one say nothing.';
+
+-- Name: COLUMN validation_run.writes; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.writes IS 'Rows ever written in mapped tables by PostgreSQL''s statistics, when it began; null where they are not counted.';
+
+-- Name: COLUMN validation_run.stats_reset; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.validation_run.stats_reset IS 'When those statistics were last reset.';
 
 -- Name: COLUMN validation_run.duration; Type: COMMENT
 
@@ -7934,6 +8375,44 @@ ALTER TABLE crmshift.validation_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: validation_state; Type: VIEW
+
+CREATE VIEW crmshift.validation_state AS
+ SELECT r.id,
+    r.at,
+    r.workspace_id,
+    r.since,
+    r.sample,
+    r.standby_lag,
+    r.complete,
+    r.clean,
+    r.fail_under,
+    r.accuracies,
+    r.drifted,
+    r.outstanding,
+    r.findings,
+    r.plan,
+    r.ledger,
+    r.horizon,
+    r.server,
+    r.writes,
+    r.stats_reset,
+    r.duration,
+    r.actor,
+    (clock_timestamp() - r.at) AS age,
+        CASE
+            WHEN ((NOT (p.stats_reset IS DISTINCT FROM r.stats_reset)) AND (p.writes >= r.writes)) THEN (p.writes - r.writes)
+            ELSE NULL::bigint
+        END AS writes_since,
+    (NOT (r.plan IS DISTINCT FROM p.plan)) AS same_plan,
+    ((r.server = p.server) AND (p.horizon >= r.horizon) AND ((((pg_snapshot_xmax(pg_current_snapshot()))::text)::numeric - ((r.horizon)::text)::numeric) < (2000000000)::numeric)) AS comparable
+   FROM (crmshift.validation_run r
+     CROSS JOIN crmshift.validation_position p);
+
+-- Name: VIEW validation_state; Type: COMMENT
+
+COMMENT ON VIEW crmshift.validation_state IS 'Results of validate and how stale they are: age, rows written in mapped tables since (null: not known), whether the plan is the same, and whether transactions can still be compared with those of then.';
 
 -- Name: custom_fields; Type: TABLE
 
@@ -8379,6 +8858,10 @@ CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.leads REFERENCING OLD
 
 CREATE TRIGGER crmshift_then_make_primary_lead AFTER UPDATE OF is_primary ON public.leads FOR EACH STATEMENT WHEN ((current_setting('crmshift.asked'::text, true) <> ''::text)) EXECUTE FUNCTION crmshift.tg_make_primary_lead();
 
+-- Name: leads crmshift_then_note_closed; Type: TRIGGER
+
+CREATE TRIGGER crmshift_then_note_closed AFTER UPDATE OF disposition ON public.leads FOR EACH ROW WHEN ((old.is_primary AND new.is_primary AND (new.disposition IS DISTINCT FROM old.disposition) AND (new.disposition = ANY ('{}'::text[])))) EXECUTE FUNCTION crmshift.tg_note_lead();
+
 -- Name: leads crmshift_then_note_delete; Type: TRIGGER
 
 CREATE TRIGGER crmshift_then_note_delete AFTER DELETE ON public.leads REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_note_leads();
@@ -8405,6 +8888,11 @@ ALTER TABLE ONLY crmshift.conflict_policy
 
 ALTER TABLE ONLY crmshift.feed
     ADD CONSTRAINT feed_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
+
+-- Name: validation_run validation_run_since_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.validation_run
+    ADD CONSTRAINT validation_run_since_fkey FOREIGN KEY (since) REFERENCES crmshift.validation_run(id);
 
 -- Name: lead_appointments appointment_belongs_to_lead_of_its_workspace; Type: FK CONSTRAINT
 

@@ -88,6 +88,24 @@ LABELS = {
     "peer 5.6": "BEFORE triggers and foreign keys between the sides",
     "peer 5.7": "status fails while a backfill runs",
     "peer 5.8": "one transaction for the whole copy",
+    # What tools that compare data take for equal.
+    "false equal NULL and ''": "NULL and the empty string",
+    "false equal NULL and blanks": "NULL and a string of blanks",
+    "false equal NULL and a sentinel": "NULL and the text that stands for it",
+    "false equal blanks around": "a value and the same with blanks around it",
+    "false equal neighbours": "'ab', 'c' and 'a', 'bc' in neighbouring columns",
+    "false equal separators": "'a|b', 'c' and 'a', 'b|c'",
+    "false equal big numbers": "numbers that agree in eleven digits, in keys too",
+    "false equal money": "sums that differ by a cent",
+    "false equal timestamps": "times of the same second",
+    "false equal booleans": "NULL and false",
+    "false equal floats": "floats that agree in three digits",
+    "false equal row with a NULL": "a whole row, because one of its columns is NULL",
+    # And what they cry about.
+    "false alarm notation": "two ways to write one value",
+    "false alarm numeric without precision": "an error on numeric without precision",
+    "false alarm empty table": "an error on an empty table",
+    "false alarm live writes": "rows that were written while they were compared",
 }
 
 

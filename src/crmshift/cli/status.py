@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from crmshift.cli.options import DEFAULT_PLAN, Dsn, Format, OutputFormat, PlanName, ProjectFolder, connected
 from crmshift.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from crmshift.validation.runs import Stored
 
 EXAMPLES = """
 [bold]Examples[/bold]\n
@@ -69,11 +74,17 @@ def status(
             out.print(
                 f"Conflicts:  [yellow]{seen.open_conflicts:,} to be decided[/yellow], see crmshift conflicts list"
             )
-        if seen.validated_at is None:
-            out.print("Validation: [yellow]never[/yellow]")
+        if seen.validated is None:
+            out.print("Validation: [yellow]never[/yellow] of everything")
         else:
-            verdict = "[green]clean[/green]" if seen.validated_clean else "[red]not clean[/red]"
-            out.print(f"Validation: {verdict}, {seen.validated_at:%Y-%m-%d %H:%M:%S %Z}")
+            out.print(f"Validation: {_validation(seen.validated)}")
+        if seen.validated_last is not None and not seen.validated_last.complete:
+            out.print(f"            the last, of a part: {_validation(seen.validated_last)}")
     if seen.driver:
         out.print(f"At work:    {seen.driver}")
     print_next_steps(seen.next_steps)
+
+
+def _validation(stored: Stored) -> str:
+    verdict = "[green]clean[/green]" if stored.clean else f"[red]not clean[/red], {stored.accuracy:.4g} % agree"
+    return f"{verdict}, {stored.at:%Y-%m-%d %H:%M:%S %Z} ({stored.stale})"

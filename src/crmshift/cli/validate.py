@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from crmshift.cli.options import Dsn, Format, OutputFormat, connected
+from crmshift.cli.options import Dsn, Format, OutputFormat, ShowValues, connected
 from crmshift.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ EXAMPLES = """
 [bold]Examples[/bold]\n
 crmshift validate · every check on every workspace\n
 crmshift validate --workspace 11111111-2222-… --format json\n
-crmshift validate --repair --report junit=crmshift.xml · settle, then check again
+crmshift validate --repair --report junit=crmshift.xml · settle, then check again\n
+crmshift validate --workers 4 --read-dsn "host=standby dbname=crm" · without the primary's help\n
+crmshift validate --since last · compare only what was written since\n
+crmshift validate --sample 5 --fail-under 99.9 · a first impression of a pilot
 """
 
 
@@ -41,26 +44,76 @@ def validate(
             "--report", metavar="junit=FILE", help="Also write a report; may be repeated.", show_default=False
         ),
     ] = None,
+    fail_under: Annotated[
+        float,
+        typer.Option(
+            "--fail-under",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help="Pass from this accuracy on: agreeing rows over all.",
+        ),
+    ] = 100.0,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Connections that compare.")] = 1,
+    read_dsn: Annotated[
+        str | None,
+        typer.Option(
+            "--read-dsn",
+            metavar="DSN",
+            help="Read a standby; the result is stored on the primary.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="N|last",
+            help="Compare only rows written since a stored validation in which nothing differed.",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        float | None,
+        typer.Option(
+            "--sample", metavar="PERCENT", help="Compare only so many of the keys, drawn anew.", show_default=False
+        ),
+    ] = None,
+    show_values: ShowValues = False,
     dsn: Dsn = None,
     format: OutputFormat = Format.TEXT,
 ) -> None:
     """Compare both sides, every column of every row, and check what must hold. Exit 1 where anything is found.
 
     Right under live writes: each comparison is one statement, hence one snapshot, and in every snapshot both sides agree or the
-    key stands in the sync queue. Shows keys and column names, never values.
+    key stands in the sync queue. Shows keys and column names, and values only with --show-values. A validation of a part (--workspace,
+    --since, --sample) is never taken for one of everything.
     """
     from crmshift import db
     from crmshift import repair as repairing
     from crmshift.cli.output import console, print_json, print_next_steps
     from crmshift.validation import checks
 
+    if sample is not None and not 0 < sample < 100:
+        raise UsageError(f"--sample {sample:g}: expected a percentage above 0 and below 100.")
+    if sample is not None and since is not None:
+        raise UsageError("--sample and --since do not go together.", hint="What was written since is a part already.")
     reports = [_report(r) for r in report or ()]
     with connected(dsn, "validate") as conn:
         repaired = None
         if repair:
             with db.single_driver(conn):
                 repaired = repairing.run(conn, workspace)
-        result = checks.run(conn, workspace)
+        result = checks.run(
+            conn,
+            workspace,
+            since=since,
+            sample=sample,
+            fail_under=fail_under,
+            workers=workers,
+            read_dsn=read_dsn,
+            show_values=show_values,
+        )
 
     status = ExitStatus.OK if result.clean else ExitStatus.NO
     next_steps = [] if result.clean else next_steps_after(result, repair, workspace)
@@ -83,6 +136,8 @@ def validate(
                 f"Repair: {repaired.drained} settled from the queue, keys handed to the writers: {handed}, failed: {repaired.failed}."
             )
         print_checks(out, result)
+        for sentence in result.coverage:
+            out.print(f"[dim]{sentence}[/dim]")
         print_next_steps(next_steps)
     raise typer.Exit(status)
 
@@ -121,6 +176,8 @@ def as_json(result: Validation) -> dict[str, Any]:
     """The outcome, for a JSON document."""
     return {
         "workspace": str(result.scope.workspace) if result.scope.workspace else None,
+        "complete": result.scope.complete,
+        "coverage": list(result.coverage),
         "clean": result.clean,
         "seconds": round(result.seconds, 3),
         "checks": [

@@ -1,23 +1,44 @@
-"""Runs the checks, and stores what they found."""
+"""Runs the checks, and has what they found stored."""
 
 from __future__ import annotations
 
+import random
 import time
-from datetime import datetime
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
-
-from psycopg.types.json import Jsonb
 
 from crmshift import db
 from crmshift.db import Connection
 from crmshift.errors import Refused, UsageError
-from crmshift.validation.result import SAMPLE, Check, Finding, Scope, Severity, Validation
+from crmshift.validation import compare, runs
+from crmshift.validation.compare import Compared, Selection, undisturbed
+from crmshift.validation.result import SAMPLE, Accuracy, Check, Finding, Scope, Severity, Validation
+
+if TYPE_CHECKING:
+    from psycopg.rows import TupleRow
 
 
-def run(conn: Connection, workspace: UUID | None = None) -> Validation:
+def run(
+    conn: Connection,
+    workspace: UUID | None = None,
+    *,
+    since: str | None = None,
+    sample: float | None = None,
+    fail_under: float = 100.0,
+    workers: int = 1,
+    read_dsn: str | None = None,
+    show_values: bool = False,
+) -> Validation:
     """Run every check and store the outcome.
 
-    Raises `Refused` where nothing is installed, `UsageError` for a workspace that does not exist.
+    since: number of a stored validation, or `last`. sample: percent of the keys. fail_under: accuracy demanded, in percent.
+    workers: connections that compare. read_dsn: of a standby to read. show_values: read the values of the findings too.
+    Raises `Refused` where nothing is installed or the stored validation will not do, `UsageError` for a workspace or a stored
+    validation that does not exist.
     """
     require_installed(conn)
     if workspace is not None and not db.fetch_value(
@@ -25,33 +46,90 @@ def run(conn: Connection, workspace: UUID | None = None) -> Validation:
     ):
         raise UsageError(f"There is no workspace {workspace}.", hint="select id, name from workspaces lists them.")
     started = time.monotonic()
-    names = db.fetch_all(conn, "select name, title from crmshift.check_list order by rank, name")
-    checks = tuple(_check(conn, name, title, workspace) for name, title in names)
-    seconds = time.monotonic() - started
-    number, at = _store(conn, workspace, checks, seconds)
-    return Validation(
-        number=number,
-        at=at,
+    begun = runs.position(conn)
+    number, horizon = (None, None) if since is None else runs.baseline(conn, since, workspace)
+    with ExitStack() as opened:
+        reader, lag = conn, None
+        if read_dsn is not None:
+            reader = opened.enter_context(closing(db.connect(read_dsn, "validate/reader", read_only=True)))
+            require_installed(reader)
+            there = undisturbed(partial(runs.position, reader))
+            lag = undisturbed(partial(_require_standby, conn, reader, begun, there))
+            # What was running there when it was read: a standby may not know yet what has ended on the primary.
+            begun = replace(begun, horizon=there.horizon)
+        helpers = [opened.enter_context(closing(db.sibling(reader, f"worker {n}"))) for n in range(2, workers + 1)]
+        selection = Selection(workspace, sample, random.getrandbits(31), horizon)
+        entities = {
+            f"drift_{mapping}": (mapping, entity)
+            for mapping, entity in _all(
+                reader, "select name, entity from crmshift.mapping where direction = 'to_target'"
+            )
+        }
+        checks, compared = [], []
+        for name, title in _all(reader, "select name, title from crmshift.check_list order by rank, name"):
+            if name in entities:
+                mapping, entity = entities[name]
+                check, rows = _drift(reader, name, title, mapping, entity, selection, helpers, show_values)
+                compared.append((entity, rows))
+            else:
+                check = _check(reader, name, title, workspace)
+            checks.append(check)
+    result = Validation(
+        number=None,
+        at=datetime.now(UTC),
         database=conn.info.dbname,
         server=conn.info.parameter_status("server_version") or "",
-        scope=Scope(workspace),
-        checks=checks,
-        accuracies=(),
-        fail_under=100,
-        plan=None,
-        ledger=None,
-        seconds=seconds,
+        scope=Scope(workspace, number, sample, lag),
+        checks=tuple(checks),
+        accuracies=_accuracies(compared),
+        fail_under=fail_under,
+        plan=begun.plan,
+        ledger=begun.ledger,
+        seconds=time.monotonic() - started,
+        compared=sum(c.compared for _, c in compared),
+        outstanding=sum(c.outstanding for _, c in compared),
     )
+    stored, at = runs.store(conn, result, begun)
+    return replace(result, number=stored, at=at)
+
+
+def _drift(
+    conn: Connection,
+    name: str,
+    title: str,
+    mapping: str,
+    entity: str,
+    selection: Selection,
+    workers: list[Connection],
+    show_values: bool,
+) -> tuple[Check, Compared]:
+    started = time.monotonic()
+    found = compare.run(conn, mapping, selection, workers)
+    findings = found.findings
+    if show_values:
+        findings = tuple(undisturbed(partial(compare.with_values, conn, f)) for f in findings)
+    check = Check(
+        name=name,
+        title=title,
+        remedy="",
+        severity=Severity.ERROR,
+        entity=entity,
+        count=found.drifted,
+        findings=findings,
+        by_kind=found.by_kind,
+        by_workspace=found.by_workspace,
+        seconds=time.monotonic() - started,
+    )
+    return check, found
 
 
 def _check(conn: Connection, name: str, title: str, workspace: UUID | None) -> Check:
     started = time.monotonic()
-    rows = db.fetch_all(
+    rows = _all(
         conn,
         "select count(*) over (), subject, key, detail from crmshift.run_check(%s, %s) limit %s",
         [name, workspace, SAMPLE],
     )
-    findings = tuple(Finding(row[1], row[2], row[3]) for row in rows)
     return Check(
         name=name,
         title=title,
@@ -59,24 +137,45 @@ def _check(conn: Connection, name: str, title: str, workspace: UUID | None) -> C
         severity=Severity.ERROR,
         entity=None,
         count=rows[0][0] if rows else 0,
-        findings=findings,
+        findings=tuple(Finding(row[1], row[2], row[3]) for row in rows),
         by_kind={},
         by_workspace={},
         seconds=time.monotonic() - started,
     )
 
 
-def _store(conn: Connection, workspace: UUID | None, checks: tuple[Check, ...], seconds: float) -> tuple[int, datetime]:
-    row = db.fetch_one(
-        conn,
-        """
-        insert into crmshift.validation_run (workspace_id, clean, findings, duration)
-        values (%s, %s, %s, make_interval(secs => %s)) returning id, at
-        """,
-        [workspace, all(c.passed for c in checks), Jsonb({c.name: c.count for c in checks}), seconds],
+def _accuracies(compared: list[tuple[str, Compared]]) -> tuple[Accuracy, ...]:
+    """Of each entity, in the order of their mappings."""
+    return tuple(
+        Accuracy(
+            entity,
+            sum(c.rows for e, c in compared if e == entity),
+            sum(c.rows - c.drifted for e, c in compared if e == entity),
+        )
+        for entity in dict.fromkeys(e for e, _ in compared)
     )
-    assert row is not None
-    return row[0], row[1]
+
+
+def _all(conn: Connection, query: LiteralString, given: list[Any] | None = None) -> list[TupleRow]:
+    return undisturbed(lambda: db.fetch_all(conn, query, given))
+
+
+def _require_standby(conn: Connection, reader: Connection, begun: runs.Position, there: runs.Position) -> float | None:
+    """How old, in seconds, the last thing is that the reader has replayed, 0 where that is all; None where it is no standby. Raises `UsageError` where it is another database."""
+    if (there.server, reader.info.dbname) != (begun.server, conn.info.dbname):
+        raise UsageError("--read-dsn leads to another database, not to a copy of this one by streaming replication.")
+    if not db.fetch_value(reader, "select pg_is_in_recovery()"):
+        return None
+    behind: float = db.fetch_value(
+        reader,
+        """
+        select case when pg_last_wal_replay_lsn() >= %s::pg_lsn then 0
+                    else extract(epoch from clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
+               end::float8
+        """,
+        [db.fetch_value(conn, "select pg_current_wal_insert_lsn()::text")],
+    )
+    return behind
 
 
 def require_installed(conn: Connection) -> None:
