@@ -18,6 +18,19 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Outcome(StrEnum):
+    """What a check means for the verdict.
+
+    Only a failed one is against it. A warning is one that found something and is no error; tolerated are rows that differ
+    where fewer than all must agree, and enough of them do.
+    """
+
+    PASSED = "passed"
+    WARNING = "warning"
+    TOLERATED = "tolerated"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that a check found. `detail` names no values of customers.
@@ -103,15 +116,22 @@ class Validation:
         """Over all entities."""
         return Accuracy("total", sum(a.rows for a in self.accuracies), sum(a.agreeing for a in self.accuracies))
 
+    def outcome(self, check: Check) -> Outcome:
+        """What one of its checks means for the verdict."""
+        if check.passed:
+            return Outcome.PASSED
+        if check.severity is Severity.WARNING:
+            return Outcome.WARNING
+        if check.entity is not None and self.fail_under < 100 and self.accurate:
+            return Outcome.TOLERATED
+        return Outcome.FAILED
+
+    @property
+    def accurate(self) -> bool:
+        """Whether as many rows agree as must."""
+        return self.accuracy.percent >= self.fail_under
+
     @property
     def clean(self) -> bool:
         """Whether it passes: something was checked, rows agree to `fail_under` percent, and no other error was found."""
-        return (
-            bool(self.checks)
-            and self.accuracy.percent >= self.fail_under
-            and all(
-                c.passed
-                for c in self.checks
-                if c.severity is Severity.ERROR and (c.entity is None or self.fail_under == 100)
-            )
-        )
+        return bool(self.checks) and self.accurate and all(self.outcome(c) is not Outcome.FAILED for c in self.checks)

@@ -1,0 +1,125 @@
+"""A validation as a person at a terminal reads it: the checks, what they found, accuracy, and the verdict last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from crmshift.validation.result import Outcome, Validation
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crmshift.validation.result import Accuracy, Check
+
+COLOURS = {Outcome.PASSED: "green", Outcome.WARNING: "yellow", Outcome.TOLERATED: "yellow", Outcome.FAILED: "red"}
+BELOW = (0, 0, 0, 2)
+MOST_WORKSPACES = 5
+
+
+def print_validation(out: Console, validation: Validation) -> None:
+    """All of it; the last line alone says how it stands."""
+    from rich.markup import escape
+
+    from crmshift.reports import words
+
+    if validation.checks:
+        _print_checks(out, validation)
+    for check in words.by_gravity(validation):
+        if not check.passed:
+            _print_found(out, check, validation.outcome(check))
+    if validation.accuracies:
+        _print_accuracies(out, validation)
+    colour = "green" if validation.clean else "red"
+    stored = f" · stored as validation {validation.number}" if validation.number is not None else ""
+    out.print(
+        f"[{colour}]{escape(words.verdict(validation))}[/{colour}] [dim]· {escape(words.scope(validation.scope))} · "
+        f"{words.count(len(validation.checks), 'check')} in {validation.seconds:.2f} s{stored}[/dim]",
+        soft_wrap=True,
+    )
+
+
+def next_steps_after(validation: Validation, repaired: bool, workspace: UUID | None) -> list[str]:
+    """What to type next after one that is not clean."""
+    failed = {c.name for c in validation.checks if validation.outcome(c) is Outcome.FAILED}
+    if "backfill_complete" in failed:
+        return ["crmshift apply --to parallel-operation"]
+    if failed == {"rows_compared"}:
+        return []
+    if "triggers_attached" in failed:
+        return ["crmshift status"]
+    if repaired or "sync_queue" in failed:
+        return ["crmshift sync status", "crmshift sync drain"]
+    return [f"crmshift validate --repair{f' --workspace {workspace}' if workspace else ''}"]
+
+
+def _print_checks(out: Console, validation: Validation) -> None:
+    from rich.text import Text
+
+    from crmshift.cli.output import table
+    from crmshift.reports import words
+
+    listed = table("", "=check", "what must hold", ">found", ">seconds")
+    for check in validation.checks:
+        outcome = validation.outcome(check)
+        listed.add_row(
+            Text(words.MARKS[outcome], COLOURS[outcome]),
+            Text(words.visible(check.name)),
+            Text(words.visible(check.title)),
+            f"{check.count:,}" if check.count else "",
+            f"{check.seconds:.2f}",
+        )
+    out.print(listed)
+
+
+def _print_found(out: Console, check: Check, outcome: Outcome) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from crmshift.cli.output import table
+    from crmshift.reports import words
+
+    out.print(
+        Text.assemble(
+            (f"{words.MARKS[outcome]} ", COLOURS[outcome]),
+            (words.visible(check.name), "bold"),
+            (f" ({check.severity if outcome is Outcome.FAILED else outcome})", "dim"),
+            f": {words.found(check)}",
+        )
+    )
+    if check.remedy:
+        out.print(Padding(Text(f"Do: {words.visible(check.remedy)}"), BELOW))
+    if len(check.by_workspace) > 1:
+        out.print(Padding(Text(f"Workspaces: {_workspaces(check)}"), BELOW))
+    found = table("subject", "key", "finding")
+    longest = max((len(words.key(f.key)) for f in check.findings), default=0)
+    found.columns[1].min_width = min(longest, out.width // 2)  # a key on one line can be copied
+    for finding in check.findings:
+        said = [words.visible(finding.detail), *words.values(finding)]
+        found.add_row(Text(words.visible(finding.subject)), Text(words.key(finding.key)), Text("\n".join(said)))
+    if unlisted := check.count - len(check.findings):
+        found.add_row("…", "", Text(f"and {unlisted:,} more", "dim"))
+    out.print(found)
+
+
+def _workspaces(check: Check) -> str:
+    order = sorted(check.by_workspace.items(), key=lambda of: -of[1])
+    said = [f"{n:,} in {workspace or 'none'}" for workspace, n in order[:MOST_WORKSPACES]]
+    if others := order[MOST_WORKSPACES:]:
+        said.append(f"{sum(n for _, n in others):,} in {len(others):,} more")
+    return ", ".join(said)
+
+
+def _print_accuracies(out: Console, validation: Validation) -> None:
+    from crmshift.cli.output import table
+    from crmshift.reports import words
+
+    def row(accuracy: Accuracy) -> list[str]:
+        return [accuracy.entity, f"{accuracy.rows:,}", f"{accuracy.agreeing:,}", words.percent(accuracy)]
+
+    listed = table("entity", ">rows", ">agree", ">accuracy")
+    for accuracy in validation.accuracies:
+        listed.add_row(*row(accuracy))
+    listed.add_section()
+    listed.add_row(*row(validation.accuracy), style="bold")
+    out.print(listed)
