@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from crmshift.validation.result import Accuracy, Check
 
 COLOURS = {Outcome.PASSED: "green", Outcome.WARNING: "yellow", Outcome.TOLERATED: "yellow", Outcome.FAILED: "red"}
-BELOW = (0, 0, 0, 2)
 MOST_WORKSPACES = 5
 
 
@@ -35,7 +34,7 @@ def print_validation(out: Console, validation: Validation) -> None:
     out.print(
         f"[{colour}]{escape(words.verdict(validation))}[/{colour}] [dim]· {escape(words.scope(validation.scope))} · "
         f"{words.count(len(validation.checks), 'check')} in {validation.seconds:.2f} s{stored}[/dim]",
-        soft_wrap=True,
+        soft_wrap=not out.is_terminal,  # in a pipe one line, however long
     )
 
 
@@ -73,10 +72,8 @@ def _print_checks(out: Console, validation: Validation) -> None:
 
 
 def _print_found(out: Console, check: Check, outcome: Outcome) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
-    from crmshift.cli.output import table
     from crmshift.reports import words
 
     out.print(
@@ -88,18 +85,23 @@ def _print_found(out: Console, check: Check, outcome: Outcome) -> None:
         )
     )
     if check.remedy:
-        out.print(Padding(Text(f"Do: {words.visible(check.remedy)}"), BELOW))
+        _print_below(out, f"Do: {words.visible(check.remedy)}")
     if len(check.by_workspace) > 1:
-        out.print(Padding(Text(f"Workspaces: {_workspaces(check)}"), BELOW))
-    found = table("subject", "key", "finding")
-    longest = max((len(words.key(f.key)) for f in check.findings), default=0)
-    found.columns[1].min_width = min(longest, out.width // 2)  # a key on one line can be copied
-    for finding in check.findings:
-        said = [words.visible(finding.detail), *words.values(finding)]
-        found.add_row(Text(words.visible(finding.subject)), Text(words.key(finding.key)), Text("\n".join(said)))
-    if unlisted := check.count - len(check.findings):
-        found.add_row("…", "", Text(f"and {unlisted:,} more", "dim"))
-    out.print(found)
+        _print_below(out, f"Workspaces: {_workspaces(check)}")
+    for line in words.findings(check):
+        _print_below(out, line)
+    out.print()
+
+
+def _print_below(out: Console, line: str) -> None:
+    """A line below its heading: on a terminal what is folded is indented too, in a pipe nothing is folded."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if out.is_terminal:
+        out.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+    else:
+        out.print(Text(f"  {line}"), soft_wrap=True)
 
 
 def _workspaces(check: Check) -> str:

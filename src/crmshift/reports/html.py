@@ -171,7 +171,7 @@ def _drift_by_entity(drifted: list[Check]) -> Element:
         "section",
         _e("h2", "Drift by entity"),
         _e("p", *legend, class_="legend"),
-        *(_bar(c.entity or "", words.by_kind(c) or [("differs", c.count)], most, words.kinds(c)) for c in drifted),
+        *(_bar(c.entity or "", words.by_kind(c), most, words.kinds(c)) for c in drifted),
     )
 
 
@@ -208,7 +208,7 @@ def _drift_by_workspace(drifted: list[Check], workspaces: Counter[UUID | None]) 
     for workspace, n in first:
         entities = [(c.entity or "", c.by_workspace.get(workspace, 0)) for c in drifted]
         remark = ", ".join(f"{entity.replace('_', ' ')} {m:,}" for entity, m in entities if m)
-        bars.append(_bar(str(workspace or "no workspace"), [("differs", n)], first[0][1], remark))
+        bars.append(_bar(str(workspace or "no workspace"), [("all", n)], first[0][1], remark))
     section = _e("section", _e("h2", "Drift by workspace"), *bars, class_="workspaces")
     if len(workspaces) > len(first):
         others = workspaces.total() - sum(n for _, n in first)

@@ -15,7 +15,7 @@ LONGEST = 200
 """Characters of a value that are shown; the JSON document has them all."""
 
 # Controls, what is no character, what takes no room, and what turns the direction of the text around it.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 _PLAIN = re.compile(r"[\w.:+-]+", re.ASCII)
 
 
