@@ -279,6 +279,12 @@ def test_a_markdown_reader_finds_nothing_but_text_in_what_was_found(result: Vali
     assert len(cells) == 4 * len(rows)
 
 
+def test_nothing_found_ends_its_block_early() -> None:
+    evil = check("evil", "Holds", Finding("`````", None, ""), Finding("# no heading", None, "here"))
+    tokens = MarkdownIt("commonmark").parse(markdown.render(validation(evil)))
+    assert [t.content for t in tokens if t.type == "fence"] == ["`````\n# no heading  here\n"]
+
+
 def unescaped(line: str) -> tuple[str, str, str]:
     """A workflow command as GitHub's runner reads it: command, title, message."""
     command = re.fullmatch(r"::(\w+) title=([^:,]*)::([^\r\n]*)", line)
@@ -305,9 +311,13 @@ def test_one_annotation_for_each_check_and_none_for_rows(result: Validation) -> 
 
 
 def test_a_name_cannot_end_an_annotation_early() -> None:
-    evil = check("a,b::c%\n::error::d", "t\r\n::warning::100%", Finding("s", None, "d"))
+    evil = check("a,b::c%\n::error::d", "t\r\n::warning::100%0A", Finding("s", None, "d"), remedy="%0D%25")
     [line] = github.commands(validation(evil))
-    assert unescaped(line)[:2] == ("error", "crmshift validate: a,b::c%\\n::error::d")
+    assert unescaped(line) == (
+        "error",
+        "crmshift validate: a,b::c%\\n::error::d",
+        "1 found. Must hold: t\\r\\n::warning::100%0A.\nDo: %0D%25",
+    )
 
 
 def test_a_summary_keeps_within_its_limit_and_says_what_it_left_out() -> None:
