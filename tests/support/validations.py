@@ -25,6 +25,7 @@ NASTY = (
 
 
 EVERYTHING = Scope()
+ALL_AGREE = (Accuracy("customer", 400_000, 400_000),)
 
 
 def check(
@@ -45,7 +46,7 @@ def check(
 
 
 def validation(
-    *checks: Check, accuracies: tuple[Accuracy, ...] = (), fail_under: float = 100, scope: Scope = EVERYTHING
+    *checks: Check, accuracies: tuple[Accuracy, ...] = ALL_AGREE, fail_under: float = 100, scope: Scope = EVERYTHING
 ) -> Validation:
     """A validation of a fixed day."""
     return Validation(
@@ -60,6 +61,7 @@ def validation(
         plan="4f0c2a91",
         ledger=42,
         seconds=12.5,
+        compared=sum(a.rows for a in accuracies),
     )
 
 
@@ -87,10 +89,10 @@ ACCURACIES = (
     Accuracy("appointment", 0, 0),
 )
 
-CLEAN = validation(CUSTOMERS, TRIGGERS, QUEUE, accuracies=(Accuracy("customer", 400_000, 400_000),))
-EMPTY = validation()
+CLEAN = validation(CUSTOMERS, TRIGGERS, QUEUE)
+EMPTY = validation(accuracies=())
 TOLERATED = validation(
-    CUSTOMERS, LEADS, TRIGGERS, accuracies=ACCURACIES, fail_under=99.9, scope=Scope(ACME, since=12, sample=2.5)
+    CUSTOMERS, LEADS, TRIGGERS, accuracies=ACCURACIES, fail_under=99.9, scope=Scope(ACME, sample=2.5, standby_lag=0.7)
 )
 NOT_CLEAN = validation(
     CUSTOMERS,

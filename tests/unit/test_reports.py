@@ -126,16 +126,19 @@ def test_accuracy_is_never_rounded_up(rows: int, agreeing: int, said: str) -> No
     [
         (Scope(), "all workspaces, every row"),
         (Scope(validations.ACME), f"workspace {validations.ACME}, every row"),
-        (Scope(sample=0.5), "all workspaces, only a sample of 0.5% of the keys; other rows were not looked at"),
-        (Scope(since=7), "all workspaces, only rows written since validation 7; other rows were not looked at"),
+        (Scope(sample=0.5), "all workspaces, only a sample of 0.5% of the keys"),
+        (Scope(since=7), "all workspaces, only what was written since validation 7"),
     ],
 )
-def test_the_scope_says_what_was_left_out(scope: Scope, said: str) -> None:
+def test_every_report_says_what_was_left_out(scope: Scope, said: str) -> None:
     result = replace(CLEAN, scope=scope)
     assert words.scope(scope) == said
     for form in ("txt", "xml", "md", "html"):
-        assert said in FORMATS[form](result), form
-    headline = "Validation passed in what was looked at" if "other rows" in said else "Validation passed<"
+        shown = FORMATS[form](result)
+        assert said in shown, form
+        assert all(sentence in shown for sentence in result.coverage), form
+    assert json.loads(document(result))["coverage"] == list(result.coverage)
+    headline = "Validation passed<" if scope.complete else "Validation passed in what was looked at<"
     assert headline in html.render(result)
 
 

@@ -19,6 +19,7 @@ MOST_WORKSPACES = 5
 def print_validation(out: Console, validation: Validation) -> None:
     """All of it; the last line alone says how it stands."""
     from rich.markup import escape
+    from rich.text import Text
 
     from crmshift.reports import words
 
@@ -29,6 +30,8 @@ def print_validation(out: Console, validation: Validation) -> None:
             _print_found(out, check, validation.outcome(check))
     if validation.accuracies:
         _print_accuracies(out, validation)
+    for sentence in validation.coverage:
+        out.print(Text(sentence), soft_wrap=not out.is_terminal)
     colour = "green" if validation.clean else "red"
     stored = f" · stored as validation {validation.number}" if validation.number is not None else ""
     out.print(

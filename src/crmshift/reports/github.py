@@ -14,13 +14,14 @@ _COMMANDS = {Outcome.FAILED: "error", Outcome.WARNING: "warning", Outcome.TOLERA
 
 def commands(validation: Validation) -> list[str]:
     """A line for each check that found something, gravest first: GitHub shows ten of a kind for a step."""
-    if not validation.checks:
-        return [f"::error title=crmshift validate::{_data(words.verdict(validation))}"]
-    return [
+    lines = [
         f"::{_COMMANDS[validation.outcome(c)]} title={_property(f'crmshift validate: {c.name}')}::{_data(_message(c))}"
         for c in words.by_gravity(validation)
         if not c.passed
     ]
+    if not validation.clean and not any(line.startswith("::error") for line in lines):
+        lines.insert(0, f"::error title=crmshift validate::{_data(words.verdict(validation))}")
+    return lines
 
 
 def _message(check: Check) -> str:

@@ -48,6 +48,8 @@ def _body(validation: Validation, state: str) -> Iterator[Element]:
         main.append(
             _e("p", "This report holds values of customers. Treat it as you treat them.", class_="confidential")
         )
+    for sentence in validation.coverage:
+        main.append(_e("p", sentence, class_="coverage"))
     if validation.accuracies:
         main.append(_accuracy(validation))
     drifted = [c for c in validation.checks if c.entity is not None]
@@ -67,7 +69,7 @@ def _body(validation: Validation, state: str) -> Iterator[Element]:
 def _banner(validation: Validation, state: str) -> Element:
     mark = _e("span", "✓" if validation.clean else "✗", class_="mark", aria_hidden="true")
     headline = "Validation passed" if validation.clean else "Validation failed"
-    if validation.clean and words.partial(validation.scope):
+    if validation.clean and not validation.scope.complete:
         headline += " in what was looked at"
     verdict = words.verdict(validation)
     facts = [

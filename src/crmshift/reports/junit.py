@@ -10,13 +10,14 @@ from crmshift.validation.result import Check, Outcome, Validation
 
 
 def render(validation: Validation) -> str:
-    """One test suite. Nothing checked is a failure of its own: an empty suite passes with every reader."""
+    """One test suite. Nothing compared is a failure of its own, for a suite without one passes with every reader."""
     failed = [c for c in validation.checks if validation.outcome(c) is Outcome.FAILED]
+    nothing = not failed and not validation.clean
     suite = Element(
         "testsuite",
         name="crmshift validate",
-        tests=str(len(validation.checks) or 1),
-        failures=str(len(failed) if validation.checks else 1),
+        tests=str(len(validation.checks) + nothing),
+        failures=str(len(failed) + nothing),
         errors="0",
         skipped="0",
         time=f"{validation.seconds:.3f}",
@@ -27,9 +28,9 @@ def render(validation: Validation) -> str:
         SubElement(properties, "property", name=name, value=words.visible(value))
     for check in validation.checks:
         _case(suite, validation, check)
-    if not validation.checks:
-        case = SubElement(suite, "testcase", classname="crmshift.validate", name="anything_checked", time="0.000")
-        SubElement(case, "failure", message="nothing was checked", type="error").text = "There are no checks."
+    if nothing:
+        case = SubElement(suite, "testcase", classname="crmshift.validate", name="something_compared", time="0.000")
+        SubElement(case, "failure", message=words.verdict(validation), type="error")
     indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suite, encoding="unicode") + "\n"
 
@@ -42,6 +43,8 @@ def _properties(validation: Validation) -> list[tuple[str, str]]:
         ("server", validation.server),
         ("fail_under", words.threshold(validation)),
     ]
+    if validation.coverage:
+        properties.append(("coverage", " ".join(validation.coverage)))
     if validation.number is not None:
         properties.append(("validation", str(validation.number)))
     if validation.accuracies:

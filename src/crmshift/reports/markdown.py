@@ -31,6 +31,8 @@ def _head(validation: Validation) -> str:
         f" · {words.count(len(validation.checks), 'check')} in {validation.seconds:.1f} s",
         "",
     ]
+    for sentence in validation.coverage:
+        lines += [_text(sentence), ""]
     if words.shows_values(validation):
         lines += ["**Holds values of customers:** `--show-values` was given.", ""]
     if validation.accuracies:

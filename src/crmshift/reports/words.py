@@ -85,21 +85,13 @@ def threshold(validation: Validation) -> str:
 
 
 def scope(of: Scope) -> str:
-    """What was looked at, and what was not."""
+    """What was looked at; `Validation.coverage` says what that leaves open."""
     where = f"workspace {of.workspace}" if of.workspace else "all workspaces"
-    if not partial(of):
-        return f"{where}, every row"
-    parts = []
-    if of.since is not None:
-        parts.append(f"only rows written since validation {of.since}")
     if of.sample is not None:
-        parts.append(f"only a sample of {of.sample:.10g}% of the keys")
-    return f"{where}, {', '.join(parts)}; other rows were not looked at"
-
-
-def partial(of: Scope) -> bool:
-    """Whether rows of what was asked for were left out."""
-    return of.sample is not None or of.since is not None
+        return f"{where}, only a sample of {of.sample:.10g}% of the keys"
+    if of.since is not None:
+        return f"{where}, only what was written since validation {of.since}"
+    return f"{where}, every row"
 
 
 def verdict(validation: Validation) -> str:
@@ -108,6 +100,8 @@ def verdict(validation: Validation) -> str:
         return "not clean: nothing was checked"
     outcomes = [validation.outcome(c) for c in validation.checks]
     accuracy = percent(validation.accuracy)
+    if not validation.clean and validation.accurate and Outcome.FAILED not in outcomes:
+        return "not clean: no row was compared"
     if not validation.clean:
         said = f"not clean: {count(outcomes.count(Outcome.FAILED), 'check')} of {len(outcomes)} failed"
         return said if validation.accurate else f"{said}, {accuracy} of the rows agree, {threshold(validation)} must"

@@ -88,16 +88,34 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Scope:
-    """What was looked at. since: number of the stored validation whose later writes alone are checked; sample: percent of the keys."""
+    """What was looked at.
+
+    since: number of the stored validation whose later writes alone are compared. sample: percent of the keys. standby_lag:
+    seconds the standby that was read was behind, None where it was the primary.
+    """
 
     workspace: UUID | None = None
     since: int | None = None
     sample: float | None = None
+    standby_lag: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was looked at. Only that opens a gate."""
+        return self.workspace is None and self.since is None and self.sample is None
+
+    def chance_to_miss(self, rows: int) -> float:
+        """How probable it is that none of so many drifting rows was looked at: each key is drawn by itself."""
+        return 0.0 if self.sample is None else (1 - self.sample / 100) ** rows
 
 
 @dataclass(frozen=True)
 class Validation:
-    """One run. number: under which it is stored, None where it is not; plan: fingerprint; ledger: its last entry then."""
+    """One run.
+
+    number: under which it is stored, None where it is not; plan: fingerprint; ledger: its last entry then. compared: rows of
+    which every column was compared; outstanding: rows that differ and stand in the sync queue, which is no drift.
+    """
 
     number: int | None
     at: datetime
@@ -110,6 +128,34 @@ class Validation:
     plan: str | None
     ledger: int | None
     seconds: float
+    compared: int = 0
+    outstanding: int = 0
+
+    @property
+    def drifted(self) -> int:
+        """Rows that differ from their mapping."""
+        return sum(c.count for c in self.checks if c.entity is not None)
+
+    @property
+    def coverage(self) -> tuple[str, ...]:
+        """What the answer does not cover, in sentences; empty where it covers everything, now."""
+        said = []
+        rows = self.accuracy.rows
+        if self.scope.since is not None:
+            said.append(
+                f"Columns were compared in the {self.compared:,} of {rows:,} rows that were written since validation "
+                f"{self.scope.since}, on either side, or hang on such a row; the others agreed then. "
+                "Keys were compared in all: rows missing or extra are found, deleted ones too."
+            )
+        if self.scope.sample is not None:
+            chances = ", ".join(f"{n} rows: {100 * self.scope.chance_to_miss(n):.2g} %" for n in (1, 10, 100, 1000))
+            said.append(
+                f"A sample of {self.scope.sample:g} % of the keys, {self.compared:,} rows of about "
+                f"{self.compared * 100 / self.scope.sample:,.0f}. The chance that it missed drift of {chances}."
+            )
+        if self.scope.standby_lag is not None:
+            said.append(f"Read on a standby that was {self.scope.standby_lag:.1f} s behind.")
+        return tuple(said)
 
     @property
     def accuracy(self) -> Accuracy:
