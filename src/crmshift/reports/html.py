@@ -68,9 +68,8 @@ def _body(validation: Validation, state: str) -> Iterator[Element]:
 
 def _banner(validation: Validation, state: str) -> Element:
     mark = _e("span", "✓" if validation.clean else "✗", class_="mark", aria_hidden="true")
-    headline = "Validation passed" if validation.clean else "Validation failed"
-    if validation.clean and not validation.scope.complete:
-        headline += " in what was looked at"
+    whole = "" if validation.scope.complete else " of a part"
+    headline = f"Validation{whole} {'passed' if validation.clean else 'failed'}"
     verdict = words.verdict(validation)
     facts = [
         ("Database", f"{validation.database}, PostgreSQL {validation.server}"),
