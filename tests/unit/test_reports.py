@@ -142,6 +142,27 @@ def test_every_report_says_what_was_left_out(scope: Scope, said: str) -> None:
     assert headline in html.render(result)
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("missing", 'expected "Rome"'), ("extra", "found null"), ("differs", 'expected "Rome", found null')],
+)
+def test_values_are_of_the_sides_that_have_the_row(kind: str, said: str) -> None:
+    finding = Finding("leads", {"id": 1}, kind, kind, values={"city": ("Rome", None)})
+    assert list(words.values(finding)) == [f"city: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("by_kind", "said"),
+    [
+        ({}, "1,242 found"),
+        ({"differs": 1_242, "extra": 0}, "1,242 differing"),
+        ({"differs": 1_200, "missing": 42}, "1,242 found: 42 missing, 1,200 differing"),
+    ],
+)
+def test_how_much_was_found(by_kind: dict[str, int], said: str) -> None:
+    assert words.found(check("drift_leads", "Equal", count=1_242, by_kind=by_kind)) == said
+
+
 def test_what_a_check_means_for_the_verdict() -> None:
     """One that compares rows is judged by accuracy where fewer than all must agree; any other by itself."""
     found = Finding("leads", {"id": 1}, "missing", "missing")

@@ -80,7 +80,7 @@ def _banner(validation: Validation, state: str) -> Element:
     if validation.number is not None:
         facts.append(("Stored as", f"validation {validation.number}"))
     if validation.plan is not None:
-        facts.append(("Plan", validation.plan))
+        facts.append(("Plan", validation.plan[:12]))
     return _e(
         "header",
         _e(

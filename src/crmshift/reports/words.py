@@ -30,9 +30,14 @@ def key(of: Mapping[str, object] | None) -> str:
 
 
 def values(finding: Finding) -> Iterator[str]:
-    """`city: expected "Rome", found null`, for each column whose values the operator asked for."""
+    """`city: expected "Rome", found null`, for each column whose values the operator asked for.
+
+    A row that one side lacks has values on the other alone.
+    """
     for column, (expected, found) in (finding.values or {}).items():
-        yield f"{visible(column)}: expected {literal(expected)}, found {literal(found)}"
+        said = {"expected": expected, "found": found}
+        said.pop({"missing": "found", "extra": "expected"}.get(finding.kind or "", ""), None)
+        yield f"{visible(column)}: {', '.join(f'{word} {literal(value)}' for word, value in said.items())}"
 
 
 def literal(value: object) -> str:
@@ -51,8 +56,11 @@ def findings(check: Check) -> Iterator[str]:
 
 
 def found(check: Check) -> str:
-    """`142 found: 3 missing, 139 differing`."""
-    return f"{check.count:,} found{': ' if check.by_kind else ''}{kinds(check)}"
+    """`142 found: 3 missing, 139 differing`; `3 missing` where that is all; `3 found` where no rows are compared."""
+    split = by_kind(check)
+    if len(split) == 1:
+        return kinds(check)
+    return f"{check.count:,} found{': ' if split else ''}{kinds(check)}"
 
 
 def must_hold(check: Check) -> str:
