@@ -68,7 +68,8 @@ def test_the_whole_road_from_the_wheel(installed: Path, tmp_path: Path, legacy_d
         )
         crmshift = [installed / "crmshift"]
         run(*crmshift, "apply", "--to", "parallel-operation", "--yes", "--dsn", legacy_db, cwd=tmp_path)
-        run(*crmshift, "validate", "--dsn", legacy_db, cwd=tmp_path)
+        run(*crmshift, "validate", "--report", "html=crmshift.html", "--dsn", legacy_db, cwd=tmp_path)
+        assert "<h1>Validation passed</h1>" in (tmp_path / "crmshift.html").read_text(encoding="utf-8")
         conn.execute("update leads set disposition = 'won'")
         assert conn.execute("select firstname, lead_status from contacts").fetchall() == [("Ada", "won")]
         run(*crmshift, "rollback", "--to", "legacy", "--yes", "--dsn", legacy_db, cwd=tmp_path)

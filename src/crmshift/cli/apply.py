@@ -43,7 +43,8 @@ def apply(
     from crmshift import ledger
     from crmshift.backfill import StopSignal
     from crmshift.cli.output import console, count, print_json, print_next_steps, watcher
-    from crmshift.cli.validate import as_json, next_steps_after, print_checks
+    from crmshift.cli.validation_output import next_steps_after, print_validation
+    from crmshift.reports.document import as_json
 
     with connected(dsn, "apply") as conn:
         compiled = compiled_plan(conn, name, project)
@@ -65,7 +66,7 @@ def apply(
     else:
         out = console()
         if failed:
-            print_checks(out, failed)
+            print_validation(out, failed)
             out.print(f"[red]Stopped before {to} was reached:[/red] the validation above is not clean.")
         elif done.steps:
             out.print(f"[green]Reached {to}[/green]: {count(len(done.steps), 'step')} carried out.")

@@ -18,6 +18,19 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Outcome(StrEnum):
+    """What a check means for the verdict.
+
+    Only a failed one is against it. A warning is one that found something and is no error; tolerated are rows that differ
+    where fewer than all must agree, and enough of them do.
+    """
+
+    PASSED = "passed"
+    WARNING = "warning"
+    TOLERATED = "tolerated"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that a check found. `detail` names no values of customers.
@@ -141,7 +154,7 @@ class Validation:
                 f"{self.compared * 100 / self.scope.sample:,.0f}. The chance that it missed drift of {chances}."
             )
         if self.scope.standby_lag is not None:
-            said.append(f"Read on a standby, {self.scope.standby_lag:.1f} s behind.")
+            said.append(f"Read on a standby that was {self.scope.standby_lag:.1f} s behind.")
         return tuple(said)
 
     @property
@@ -149,15 +162,24 @@ class Validation:
         """Over all entities."""
         return Accuracy("total", sum(a.rows for a in self.accuracies), sum(a.agreeing for a in self.accuracies))
 
+    def outcome(self, check: Check) -> Outcome:
+        """What one of its checks means for the verdict."""
+        if check.passed:
+            return Outcome.PASSED
+        if check.severity is Severity.WARNING:
+            return Outcome.WARNING
+        if check.entity is not None and self.fail_under < 100 and self.accurate:
+            return Outcome.TOLERATED
+        return Outcome.FAILED
+
+    @property
+    def accurate(self) -> bool:
+        """Whether as many rows agree as must."""
+        return self.accuracy.percent >= self.fail_under
+
     @property
     def clean(self) -> bool:
         """Whether it passes: rows were compared, agree to `fail_under` percent, and no other error was found."""
         return (
-            self.accuracy.rows > 0
-            and self.accuracy.percent >= self.fail_under
-            and all(
-                c.passed
-                for c in self.checks
-                if c.severity is Severity.ERROR and (c.entity is None or self.fail_under == 100)
-            )
+            self.accuracy.rows > 0 and self.accurate and all(self.outcome(c) is not Outcome.FAILED for c in self.checks)
         )
