@@ -27,14 +27,14 @@ def console() -> Console:
     """Standard output. In a pipe, lines are not cut to a width nobody sees."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False, emoji=False)
 
 
 def error_console() -> Console:
     """Standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, width=None if sys.stderr.isatty() else 200, highlight=False)
+    return Console(stderr=True, width=None if sys.stderr.isatty() else 200, highlight=False, emoji=False)
 
 
 def print_json(command: str, status: ExitStatus, data: dict[str, Any], next_steps: Sequence[str] = ()) -> None:
