@@ -1,5 +1,4 @@
 -- Undoes schema/backfill.
-drop function crmshift.repair_batch(text, jsonb);
 drop function crmshift.backfill_batch(text, integer, uuid, integer, boolean);
 drop function crmshift.write_batch(text[], text[], text);
 drop function crmshift.keys_of(text, text[]);

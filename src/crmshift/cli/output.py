@@ -78,7 +78,7 @@ def report_error(error: CrmshiftError, argv: Sequence[str]) -> None:
 def _command(argv: Sequence[str]) -> str:
     """The words of the command line that name the command: one, or two where the first names a group."""
     words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
-    return " ".join(words[:2] if words and words[0] in ("backfill", "conflicts", "sync") else words[:1])
+    return " ".join(words[:2] if words and words[0] in ("backfill", "conflicts", "repair", "sync") else words[:1])
 
 
 def table(*columns: str, title: str | None = None) -> Table:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from crmshift.cli.options import Dsn, Format, OutputFormat, connected
+from crmshift.cli.options import Dsn, Format, OutputFormat, Side, Yes, connected
 from crmshift.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ EXAMPLES = """
 [bold]Examples[/bold]\n
 crmshift validate · every check on every workspace\n
 crmshift validate --workspace 11111111-2222-… --format json\n
-crmshift validate --repair --report junit=crmshift.xml · settle, then check again
+crmshift validate --repair · show what would be repaired, ask, do it, check again\n
+crmshift validate --repair --from target --yes --report junit=crmshift.xml
 """
 
 
@@ -32,9 +33,19 @@ def validate(
         bool,
         typer.Option(
             "--repair",
-            help="Settle the sync queue, then bring drifted rows of the lead-centric side in line with legacy, which is taken to be right; then check again.",
+            help="Settle the sync queue, then hand drifted rows to the writers; shows what would change and asks first. Then check again.",
         ),
     ] = False,
+    from_side: Annotated[
+        Side | None,
+        typer.Option(
+            "--from",
+            metavar="legacy|target",
+            help="With --repair: the side that is taken to be right. Else the one that has the last word in this phase.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Yes = False,
     report: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,17 +60,15 @@ def validate(
     Right under live writes: each comparison is one statement, hence one snapshot, and in every snapshot both sides agree or the
     key stands in the sync queue. Shows keys and column names, never values.
     """
-    from crmshift import db
-    from crmshift import repair as repairing
     from crmshift.cli.output import console, print_json, print_next_steps
+    from crmshift.cli.repair import carry_out, print_repair
     from crmshift.validation import checks
 
+    if from_side and not repair:
+        raise UsageError("--from says which side a repair takes to be right.", hint="Add --repair.")
     reports = [_report(r) for r in report or ()]
     with connected(dsn, "validate") as conn:
-        repaired = None
-        if repair:
-            with db.single_driver(conn):
-                repaired = repairing.run(conn, workspace)
+        repaired = carry_out(conn, workspace, from_side, yes) if repair else None
         result = checks.run(conn, workspace)
 
     status = ExitStatus.OK if result.clean else ExitStatus.NO
@@ -70,6 +79,9 @@ def validate(
         data = as_json(result)
         if repaired:
             data["repair"] = {
+                "run": repaired.run,
+                "from": repaired.side,
+                "rows_changed": repaired.changed,
                 "handed_to_writers": repaired.handed,
                 "settled_from_queue": repaired.drained,
                 "failed": repaired.failed,
@@ -78,10 +90,7 @@ def validate(
     else:
         out = console()
         if repaired:
-            handed = ", ".join(f"{n} of {mapping}" for mapping, n in repaired.handed.items() if n) or "none"
-            out.print(
-                f"Repair: {repaired.drained} settled from the queue, keys handed to the writers: {handed}, failed: {repaired.failed}."
-            )
+            print_repair(repaired)
         print_checks(out, result)
         print_next_steps(next_steps)
     raise typer.Exit(status)
