@@ -98,7 +98,7 @@ def list_(
     if format is Format.JSON:
         print_json("repair list", ExitStatus.OK, {"repairs": [asdict(r) for r in listed]})
     elif listed:
-        rows = table(">no.", "at", "from", ">keys", ">rows changed", ">taken back", ">left", "by")
+        rows = table(">no.", "=at", "from", ">keys", ">rows changed", ">taken back", ">left", "by")
         for r in listed:
             rows.add_row(
                 str(r.number),
