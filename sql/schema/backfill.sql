@@ -360,16 +360,3 @@ begin
 end
 $$;
 comment on function crmshift.backfill_end(text) is 'Take the statistics of the tables that a backfill has filled.';
-
-create function crmshift.repair_batch(of_mapping text, keys jsonb) returns bigint
-language plpgsql
-as $$
-declare
-    arrays text[] := array(select (select array_agg(k.key ->> c.name order by k.i) from jsonb_array_elements(keys) with ordinality as k (key, i))::text
-                             from crmshift.mapping as m, unnest(m.key) with ordinality as c (name, i) where m.name = of_mapping order by c.i);
-begin
-    lock table crmshift.backfill_range in row share mode;  -- by this it is known for a batch: see crmshift.backfill_backends()
-    return (select b.queued from crmshift.write_batch(array[of_mapping], arrays, 'sync') as b);
-end
-$$;
-comment on function crmshift.repair_batch(text, jsonb) is 'Bring drifted keys of a mapping up to date, as a batch of the backfill does with new ones; returns how many had to be queued.';

@@ -74,6 +74,7 @@ class Stopped(CrmshiftError):
 _BY_SQLSTATE: dict[str, type[CrmshiftError]] = {
     "SH001": UsageError,  # unknown mapping
     "SH002": UsageError,  # unknown workspace
+    "SH003": Refused,  # a repair from the target before the backfill is complete
     "SH004": UsageError,  # keys of another shape than the mapping's
     "55P03": LockNotObtained,
     "40P01": LockNotObtained,

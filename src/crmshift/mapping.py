@@ -269,6 +269,58 @@ def carried(mappings: Iterable[MappingFile]) -> dict[str, set[str]]:
     return columns
 
 
+@dataclass(frozen=True)
+class Made:
+    """How a view makes a column: its expression, and the columns it is made from, as `schema.table.column`."""
+
+    expression: str
+    sources: tuple[str, ...]
+
+
+def lineage(definition: str) -> dict[str, Made]:
+    """How a view makes each of its columns, read from its definition as pg_get_viewdef gives it prettily, tables with their schemas."""
+    import sqlglot
+
+    return _lineage(sqlglot.parse_one(definition, dialect="postgres"))
+
+
+def _lineage(query: Any) -> dict[str, Made]:
+    from sqlglot import exp
+
+    made = {}
+    for output in query.selects:
+        expression = output.unalias()
+        sources = dict.fromkeys(
+            source for column in expression.find_all(exp.Column) for source in _sources(column, query)
+        )
+        made[output.alias_or_name] = Made(expression.sql(dialect="postgres"), tuple(sources))
+    return made
+
+
+def _sources(column: Any, query: Any) -> tuple[str, ...]:
+    """Columns of tables that a column stands for: its own, or those a subquery makes it from. PostgreSQL leaves out the table's
+    alias where there is only one table."""
+    from sqlglot import exp
+
+    select = column.find_ancestor(exp.Select)
+    while select is not None:
+        for table in (part.this for part in [_from(select), *(select.args.get("joins") or ())] if part):
+            if column.table and table.alias_or_name != column.table:
+                continue
+            if isinstance(table, exp.Table):
+                return (f"{table.db}.{table.name}.{column.name}",)
+            inner = _lineage(table.find(exp.Select))
+            return inner[column.name].sources if column.name in inner else ()
+        select = select.find_ancestor(exp.Select) if select is not query else None
+    return ()
+
+
+def _from(select: Any) -> Any:
+    from sqlglot import exp
+
+    return next((part for part in select.args.values() if isinstance(part, exp.From)), None)
+
+
 def _reads(query: Any, file: SqlFile) -> dict[str, frozenset[str]]:
     from sqlglot import exp
 

@@ -31,6 +31,7 @@ COMMANDS = (
     "backfill resume",
     "backfill set",
     "validate",
+    "explain",
     "status",
     "log",
     "sync status",
@@ -42,9 +43,11 @@ COMMANDS = (
     "conflicts list",
     "conflicts show",
     "conflicts resolve",
+    "repair list",
+    "repair undo",
     "demo",
 )
-GROUPS = ("", "backfill", "conflicts", "sync")
+GROUPS = ("", "backfill", "conflicts", "repair", "sync")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -138,6 +141,9 @@ DOCUMENTS = (
     ("validate", 0),
     (f"validate --workspace {WORKSPACE}", 0),
     ("validate --repair", 0),
+    ("validate --repair --yes", 0),
+    ("repair list", 0),
+    (f"explain contact:{ADA}", 0),
     ("status", 0),
     ("log", 0),
     ("log --limit 3", 0),

@@ -223,7 +223,7 @@ def _validate_finds_and_mends(crm: Crm, live: Connection, rng: random.Random) ->
     _found(crm, "customers", {"cst_id": str(extra)}, "extra", hidden=[secret])
     live.execute("reset session_replication_role")
 
-    must(0, "validate", "--repair", dsn=crm.dsn)
+    must(0, "validate", "--repair", "--yes", dsn=crm.dsn)
     must(0, "validate", dsn=crm.dsn)
     assert live.execute("select email from customers where cst_id = %s", [customer]).fetchone() != (secret,)
 

@@ -61,7 +61,7 @@ def test_repair_and_drain_wait_for_their_turn(legacy_db):
     must(0, "apply", "--to", "sync-layer", "--yes", dsn=legacy_db)
     with psycopg.connect(legacy_db, autocommit=True) as conn:
         conn.execute("select pg_advisory_lock(%s, %s)", [*DRIVER_LOCK])
-        for command in (["validate", "--repair"], ["sync", "drain"]):
+        for command in (["validate", "--repair", "--yes"], ["sync", "drain"]):
             assert "Another crmshift is at work" in must(4, *command, dsn=legacy_db).err
 
 

@@ -18,14 +18,23 @@ CREATE FUNCTION crmshift.after_truncate(written text, raising boolean DEFAULT fa
 -- But what has not moved yet the target never spoke of: until the backfill is complete, truncating it takes nothing from legacy.
 declare
     m record;
+    f record;
     k record;
 begin
     if written = 'target' and exists (select from crmshift.check_backfill_complete()) then
         return;
     end if;
-    for m in select name from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
+    for m in select name, key, target from crmshift.mapping where direction = case written when 'legacy' then 'to_target' else 'to_legacy' end
               order by position desc loop
         begin
+            -- What a writer of this table is prepared by may take away rows that no mapping speaks of just now.
+            for f in select feed.source, feed.key as columns, feed.prepare from crmshift.feed
+                      where feed.mapping = m.name and feed.mode = 'sync' and feed.prepare is not null loop
+                execute (select format('select %s(%s) from %s as t where not exists (select from %s) having count(*) > 0', f.prepare,
+                                       string_agg(format('array_agg(t.%I)', c), ', ' order by array_position(m.key, c)),
+                                       m.target::regclass, f.source::regclass)
+                           from unnest(m.key) as c);
+            end loop;
             for k in select case d.kind when 'extra' then 'delete' else 'update' end as op, jsonb_agg(d.key) as keys
                        from crmshift.drift(m.name) as d where d.kind <> 'missing' group by 1 loop
                 if raising then
@@ -189,6 +198,20 @@ $$;
 -- Name: FUNCTION attach_partition(partition regclass); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.attach_partition(partition regclass) IS 'Create the sync triggers that a partition made since lacks, or all partitions of the table that is named; returns how many. select crmshift.attach_partition(''public.contacts_2027'').';
+
+-- Name: authority(); Type: FUNCTION
+
+CREATE FUNCTION crmshift.authority() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+-- Applications move over in traffic-migration, workspace by workspace: while they do, no side has the last word on all.
+select case when bool_or(s.phase = 'legacy-deprecation') then 'target' when bool_or(s.phase = 'traffic-migration') then null else 'legacy' end
+  from crmshift.step_state as s where s.state in ('applied', 'running')
+$$;
+
+-- Name: FUNCTION authority(); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.authority() IS 'The side that has the last word now, as the ledger tells: legacy until traffic-migration begins, target from legacy-deprecation on, null between.';
 
 -- Name: backfill_backends(); Type: FUNCTION
 
@@ -530,6 +553,26 @@ $$;
 
 COMMENT ON FUNCTION crmshift.backfill_check(of_signal text) IS 'Read the signals and say what holds the backfill: select * from crmshift.backfill_check(). A running backfill does so every second.';
 
+-- Name: backfill_end(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.backfill_end(of_source text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+-- Sessions may have made plans while the tables were empty, and would read all of them from now on, for each row: until there are
+-- statistics, which make them plan anew.
+declare
+    target text;
+begin
+    for target in select m.target from crmshift.backfill_mappings(of_source) as b join crmshift.mapping as m using (name) order by m.position loop
+        execute format('analyze %s', target::regclass);
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION backfill_end(of_source text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.backfill_end(of_source text) IS 'Take the statistics of the tables that a backfill has filled.';
+
 -- Name: backfill_mappings(text); Type: FUNCTION
 
 CREATE FUNCTION crmshift.backfill_mappings(of_source text) RETURNS TABLE(name text, key text[], key_types text[], columns text[])
@@ -842,9 +885,9 @@ $$;
 
 COMMENT ON FUNCTION crmshift.change_lead(lead uuid, changes jsonb) IS 'Change columns of a lead: select crmshift.change_lead(''…'', ''{"disposition": "won", "stg_id": 4}''). lastchangedon is now, unless given.';
 
--- Name: changes_query(text, text); Type: FUNCTION
+-- Name: changes_query(text, text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.changes_query(of_source text, operation text) RETURNS text
+CREATE FUNCTION crmshift.changes_query(of_source text, operation text, looking boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
 with subjects as (
@@ -855,9 +898,9 @@ with subjects as (
       from crmshift.source_subject as s where s.source = $1 and s.mode = 'sync'
 )
 select format($sql$
-    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) as changed
+    select x.subject, x.key, (array_agg(x.op))[1] as op, jsonb_object_agg(c.name, jsonb_build_array(x.o -> c.name, x.n -> c.name)) filter (where x.spoken_of) as changed
       from (select s.subject, k.key,
-                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n
+                   case when not s.whole then 'update' when k.o is null then 'insert' when k.n is null then 'delete' else 'update' end as op, k.o, k.n, p.spoken_of
               from (%1$s) as p
              cross join lateral (values %2$s) as s (subject, was_key, is_key, whole)
              cross join lateral (select s.was_key, p.o, case when s.is_key = s.was_key then p.n end where p.o is not null
@@ -866,13 +909,13 @@ select format($sql$
              where p.o is distinct from p.n) as x
      cross join lateral (select jsonb_object_keys(coalesce(x.n, x.o))) as c (name)
      where (x.o -> c.name) is distinct from (x.n -> c.name)
-     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2), s.rows)
+     group by x.subject, x.key$sql$, crmshift.pairs_query($1, $2, $3), s.rows)
   from subjects as s
 $_$;
 
--- Name: FUNCTION changes_query(of_source text, operation text); Type: COMMENT
+-- Name: FUNCTION changes_query(of_source text, operation text, looking boolean); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.changes_query(of_source text, operation text) IS 'A query over the transition tables: subject, key, op and the changed columns.';
+COMMENT ON FUNCTION crmshift.changes_query(of_source text, operation text, looking boolean) IS 'A query over the transition tables: subject, key, op and the changed columns.';
 
 -- Name: check_backfill_complete(uuid); Type: FUNCTION
 
@@ -967,7 +1010,8 @@ select 'leads', jsonb_build_object('trigger', n.name), case when t.tgname is nul
                ('public.leads', 'crmshift_ask_primary_lead'), ('public.leads', 'crmshift_then_make_primary_lead'),
                ('crmshift.primary_lead_wanted', 'customer_with_leads_has_a_primary_one')) as n (on_table, name)
   left join pg_catalog.pg_trigger as t on t.tgrelid = to_regclass(n.on_table) and t.tgname = n.name
- where t.tgname is null or t.tgenabled in ('D', 'R')
+ where (t.tgname is null or t.tgenabled in ('D', 'R'))
+   and (n.name <> 'crmshift_then_note_closed' or exists (select from crmshift.primary_lead_rule as r where r.closed <> '{}'))
 $_$;
 
 -- Name: FUNCTION check_primary_lead(of_workspace uuid); Type: COMMENT
@@ -1687,6 +1731,176 @@ $$;
 
 COMMENT ON FUNCTION crmshift.ensure_subject(of_subject text, of_key jsonb, written text) IS 'Make sure that the rows are there which are made of a subject; leaves them alone where they are.';
 
+-- Name: archive; Type: TABLE
+
+CREATE TABLE crmshift.archive (
+    id bigint NOT NULL,
+    table_name text NOT NULL,
+    key jsonb NOT NULL,
+    row_data jsonb NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+-- Name: TABLE archive; Type: COMMENT
+
+COMMENT ON TABLE crmshift.archive IS 'Rows of the target that legacy has no place for and whose owner was deleted in legacy: kept, never silently lost.';
+
+-- Name: COLUMN archive.table_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.table_name IS 'Table the row stood in.';
+
+-- Name: COLUMN archive.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.key IS 'Its primary key.';
+
+-- Name: COLUMN archive.row_data; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.row_data IS 'The whole row.';
+
+-- Name: COLUMN archive.reason; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.reason IS 'Why it was taken away.';
+
+-- Name: COLUMN archive.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.archive.at IS 'When.';
+
+-- Name: explain_archive(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.explain_archive(of_subject text, of_key jsonb) RETURNS SETOF crmshift.archive
+    LANGUAGE sql STABLE
+    AS $_$
+-- Archived rows that are about this subject, and archived rows that hung on those, as foreign keys tell.
+with recursive found as (
+    select a.* from crmshift.archive as a
+      join crmshift.source_subject as s on s.source = a.table_name and s.subject = $1
+     where $2 = (select jsonb_object_agg(k, a.row_data -> c) from unnest(s.key, s.columns) as u (k, c))
+    union
+    select a.*
+      from found as f
+      join pg_catalog.pg_constraint as fk on fk.confrelid = to_regclass(f.table_name) and fk.contype = 'f'
+      join crmshift.archive as a on to_regclass(a.table_name) = fk.conrelid
+     where (select bool_and(a.row_data -> c.attname = f.row_data -> p.attname)
+              from unnest(fk.conkey, fk.confkey) as u (child, parent)
+              join pg_catalog.pg_attribute as c on c.attrelid = fk.conrelid and c.attnum = u.child
+              join pg_catalog.pg_attribute as p on p.attrelid = fk.confrelid and p.attnum = u.parent)
+)
+select * from found order by id
+$_$;
+
+-- Name: FUNCTION explain_archive(of_subject text, of_key jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.explain_archive(of_subject text, of_key jsonb) IS 'What of a row of legacy, and of what hung on it, is in the archive.';
+
+-- Name: explain_children(text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.explain_children(of_subject text, of_key jsonb) RETURNS TABLE(subject text, key jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- What hangs on a row of legacy, as either side has it: the subjects of tables that feed it as a parent.
+declare
+    c record;
+begin
+    for c in select child.subject, child.source, m.name || '_expected' as view,
+                    (select string_agg(format('%L, r.%I', k, col), ', ' order by i) from unnest(child.key, child.columns) with ordinality as u (k, col, i)) as named,
+                    (select string_agg(format('r.%I = ($1 ->> %L)::%s', col, k, t), ' and ')
+                       from crmshift.mapping as p, unnest(p.key, p.key_types) as key (name, t), unnest(parent.key, parent.columns) as u (k, col)
+                      where p.name = parent.subject and key.name = u.k) as is_parent
+               from crmshift.source_subject as child
+               join crmshift.source_subject as parent on parent.source = child.source and parent.mode = 'fill' and parent.subject = of_subject
+               join crmshift.mapping as m on m.name = child.subject and m.target = child.source
+              where child.mode = 'sync' and child.side = 'legacy'
+              order by m.position loop
+        return query execute format(
+            'select %1$L::text, k.key from (select jsonb_build_object(%2$s) from %3$s as r where %5$s union select jsonb_build_object(%2$s) from crmshift.%4$I as r where %5$s) as k (key) order by k.key',
+            c.subject, c.named, c.source::regclass, c.view, c.is_parent) using of_key;
+    end loop;
+end
+$_$;
+
+-- Name: FUNCTION explain_children(of_subject text, of_key jsonb); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.explain_children(of_subject text, of_key jsonb) IS 'What hangs on a row of legacy, by subject and key, as either side has it.';
+
+-- Name: explain_row(text, jsonb, boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.explain_row(of_mapping text, of_key jsonb, show_values boolean DEFAULT false) RETURNS TABLE(column_name text, state text, is_expected boolean, is_there boolean, expected_is text, found_is text, expected jsonb, found jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- One row of a mapped table beside what its mapping expects. state: same, differs; agrees, where the values differ as the mapping
+-- allows; missing, extra, where one of the two rows is not there; unmapped, for a column the mapping does not speak of; none, for
+-- neither. The comparison is that of drift_<mapping>: on the columns' own types, NULL-safe.
+begin
+    return query execute (
+        select format($sql$
+            select c.name, case when c.mapped is false then 'unmapped' when not p.e and not p.t then 'none'
+                                when not p.t then 'missing' when not p.e then 'extra'
+                                when c.differs then 'differs' when c.ruled and c.e is distinct from c.t then 'agrees' else 'same' end,
+                   p.e, p.t, crmshift.looks_like(c.e, c.is_text), crmshift.looks_like(c.t, c.is_text),
+                   case when $2 then c.e end, case when $2 then c.t end
+              from (select) as one
+              left join (select true as "is there", v.* from crmshift.%1$I as v where %2$s) as e on true
+              left join (select true as "is there", t.* from %3$s as t where %4$s%5$s) as t on true
+             cross join lateral (select e."is there" is true as e, t."is there" is true as t) as p
+             cross join lateral (values %6$s) as c (name, mapped, ruled, differs, e, t, is_text)$sql$,
+               m.name || '_expected',
+               (select string_agg(format('v.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(m.key, m.key_types) as u (k, ty)),
+               m.target::regclass,
+               (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(m.key, m.key_types) as u (k, ty)),
+               coalesce(' and ' || m.only_where, ''),
+               (select string_agg(
+                           case when v.attname is null
+                                then format('(%L, false, false, false, null::jsonb, to_jsonb(t.%I), %L::boolean)', a.attname, a.attname, ty.typcategory = 'S')
+                                else format('(%1$L, true, %2$s, %3$s, to_jsonb(e.%4$I), to_jsonb(t.%4$I), %5$L::boolean)', a.attname, (rule.attname is not null)::text,
+                                            case when rule.attname is null then format('t.%1$I is distinct from e.%1$I', a.attname) else format('not e.%I', rule.attname) end,
+                                            a.attname, ty.typcategory = 'S') end, ', ' order by v.attnum is null, v.attnum, a.attnum)
+                  from pg_catalog.pg_attribute as a
+                  join pg_catalog.pg_type as ty on ty.oid = a.atttypid
+                  left join pg_catalog.pg_attribute as v on v.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and v.attname = a.attname
+                  left join pg_catalog.pg_attribute as rule on rule.attrelid = v.attrelid and rule.attname = a.attname || '_agrees'
+                 where a.attrelid = m.target::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''))
+          from crmshift.mapping as m where m.name = of_mapping)
+    using of_key, show_values;
+end
+$_$;
+
+-- Name: FUNCTION explain_row(of_mapping text, of_key jsonb, show_values boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.explain_row(of_mapping text, of_key jsonb, show_values boolean) IS 'One row beside what its mapping expects, column by column; values only where asked for: select * from crmshift.explain_row(''customers'', ''{"cst_id": "…"}'').';
+
+-- Name: explain_writer(text, jsonb, boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.explain_writer(of_mapping text, of_key jsonb, show_values boolean DEFAULT false) RETURNS TABLE(version text, committed_at timestamp with time zone, origin text, says jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+-- What can be known of the last writer of a row: the transaction; when it committed, and by which subscription, as long as
+-- the server keeps that (track_commit_timestamp); and what the row itself says, in columns whose name tells it.
+begin
+    return query execute (
+        select format($sql$
+            select t.xmin::text, %1$s, %2$s from %3$s as t where %4$s%5$s$sql$,
+               case when current_setting('track_commit_timestamp')::boolean
+                    then 'pg_catalog.pg_xact_commit_timestamp(t.xmin), (select o.roname from pg_catalog.pg_xact_commit_timestamp_origin(t.xmin) as c join pg_catalog.pg_replication_origin as o on o.roident = c.roident)'
+                    else 'null::timestamptz, null::text' end,
+               coalesce((select format('jsonb_build_object(%s)', string_agg(
+                             case when show_values then format('%L, t.%I', a.attname, a.attname)
+                                  else format('%L, crmshift.looks_like(to_jsonb(t.%I), false)', a.attname, a.attname) end, ', ' order by a.attnum))
+                           from pg_catalog.pg_attribute as a
+                          where a.attrelid = m.target::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+                            and (a.attname = any (m.clock) or a.attname ~ '^(last_?)?(changed|updated|modified)(_?(on|at|by))?$')), '''{}''::jsonb'),
+               m.target::regclass,
+               (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(m.key, m.key_types) as u (k, ty)),
+               coalesce(' and ' || m.only_where, ''))
+          from crmshift.mapping as m where m.name = of_mapping)
+    using of_key;
+end
+$_$;
+
+-- Name: FUNCTION explain_writer(of_mapping text, of_key jsonb, show_values boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.explain_writer(of_mapping text, of_key jsonb, show_values boolean) IS 'What can be known of who last wrote a row of a mapped table.';
+
 -- Name: fill_appointments(bigint[]); Type: FUNCTION
 
 CREATE FUNCTION crmshift.fill_appointments(of_id bigint[]) RETURNS bigint
@@ -2042,6 +2256,28 @@ $$;
 
 COMMENT ON FUNCTION crmshift.hold_customers(appointment_ids bigint[]) IS 'While the transaction is open, none that changes the primary lead of these appointments'' customers commits without following them.';
 
+-- Name: identity_of(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.identity_of(of_table text) RETURNS TABLE(column_name text, type text)
+    LANGUAGE sql STABLE
+    AS $_$
+-- Its primary key; where it has none, the key of its mapping.
+select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+  from pg_catalog.pg_index as i
+ cross join lateral unnest(i.indkey) with ordinality as k (attnum, n)
+  join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+ where i.indrelid = to_regclass($1) and i.indisprimary
+union all
+select k.name, k.type
+  from (select m.* from crmshift.mapping as m where m.target = $1 order by m.position limit 1) as m
+ cross join unnest(m.key, m.key_types) as k (name, type)
+ where not exists (select from pg_catalog.pg_index as i where i.indrelid = to_regclass($1) and i.indisprimary)
+$_$;
+
+-- Name: FUNCTION identity_of(of_table text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.identity_of(of_table text) IS 'The columns that identify a row of a table, and their types; none where nothing does.';
+
 -- Name: is_outstanding(text, jsonb); Type: FUNCTION
 
 CREATE FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) RETURNS boolean
@@ -2087,6 +2323,22 @@ $_$;
 -- Name: FUNCTION is_outstanding(of_mapping text, of_key jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) IS 'Whether a row of either side need not agree with its mapping, because it stands in the sync queue.';
+
+-- Name: is_own_write(xid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.is_own_write(version xid) RETURNS boolean
+    LANGUAGE sql
+    AS $_$
+-- A row that can be seen, and whose transaction is still in progress, can only be this transaction's. xmin lacks the epoch.
+select coalesce(pg_catalog.pg_xact_status(greatest(0, x.candidate + case when x.candidate - x.top > 2147483648 then -4294967296
+                                                                         when x.top - x.candidate > 2147483648 then 4294967296 else 0 end)::text::xid8) = 'in progress', false)
+  from (select n.top, (n.top >> 32 << 32) + $1::text::bigint as candidate
+          from (select pg_catalog.pg_current_xact_id()::text::bigint as top) as n) as x
+$_$;
+
+-- Name: FUNCTION is_own_write(version xid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.is_own_write(version xid) IS 'Whether this transaction wrote the version of a row that it sees.';
 
 -- Name: is_syncing(); Type: FUNCTION
 
@@ -2369,6 +2621,7 @@ declare
 begin
     for n in
         select q.subject, q.key, q.side, q.table_name, min(q.op) as op, jsonb_object_agg(c.name, c.pair order by q.id) as changed,
+               (select string_agg(coalesce(m.only_where, 'true'), ') or (') from crmshift.mapping as m where m.target = q.table_name) as is_spoken_of,
                (select string_agg(format('t.%I = ($2 ->> %L)::%s', col, k, format_type(a.atttypid, a.atttypmod)), ' and ')
                   from crmshift.source_subject as s
                  cross join unnest(s.key, s.columns) as u (k, col)
@@ -2379,10 +2632,10 @@ begin
          group by q.subject, q.key, q.side, q.table_name
     loop
         execute format('select jsonb_object_agg(c.name, c.pair) from jsonb_each($1) as c (name, pair)
-                         where exists (select from %1$s as t where %2$s)
-                           and ($3 or not exists (select from %1$s as t where %2$s and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
+                         where exists (select from %1$s as t where %2$s and (%4$s))
+                           and ($3 or not exists (select from %1$s as t where %2$s and (%4$s) and to_jsonb(t) -> c.name is not distinct from c.pair -> 1))
                            and c.name not in (select k from crmshift.mapping as m, unnest(m.clock) as k where m.target = %3$L)',
-                       n.table_name::regclass, n.is_key, n.table_name)
+                       n.table_name::regclass, n.is_key, n.table_name, n.is_spoken_of)
            into lost using n.changed, n.key, n.op = 'delete';
         if lost is not null then
             insert into crmshift.conflict_log (subject, key, kind, policy, winner, losing)
@@ -2396,6 +2649,22 @@ $_$;
 -- Name: FUNCTION log_overwritten(); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.log_overwritten() IS 'Log what triggers of the application wrote inside a sync that the sync then overwrote.';
+
+-- Name: looks_like(jsonb, boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.looks_like(value jsonb, is_text boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+select case when value is null or value = 'null' then 'NULL'
+            when not is_text then 'filled'
+            when value = '""' then 'empty'
+            when value #>> '{}' !~ '\S' then 'blank'
+            else length(value #>> '{}') || case length(value #>> '{}') when 1 then ' char' else ' chars' end end
+$$;
+
+-- Name: FUNCTION looks_like(value jsonb, is_text boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.looks_like(value jsonb, is_text boolean) IS 'What can be said of a value without showing it: NULL, empty, blank, how long a text is, filled.';
 
 -- Name: mapped_relations(); Type: FUNCTION
 
@@ -2468,10 +2737,11 @@ with m as (
            string_agg(format('w.%I', c), ', ' order by i) as w_columns,
            string_agg(format('one.%I', c), ', ' order by i) as one_columns,
            string_agg(format('stored.%I', c), ', ' order by i) as stored_columns,
-           string_agg(quote_ident(c), ', ' order by i) filter (where c <> all (m.key)) as other_columns,
-           string_agg(format('one.%I', c), ', ' order by i) filter (where c <> all (m.key)) as one_others,
-           string_agg(format('d.%I', c), ', ' order by i) filter (where c <> all (m.key)) as d_others,
-           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where c <> all (m.key)) as assignments,
+           -- a column that only_where asks to be true is so already: assigning it would fire the triggers on it for nothing
+           string_agg(quote_ident(c), ', ' order by i) filter (where u.assigned) as other_columns,
+           string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
+           string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
+           string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
            -- a column with a companion <column>_agrees is compared by it, not by value
            string_agg(format('t.%I', c), ', ' order by i)
                filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
@@ -2487,7 +2757,9 @@ with m as (
                   string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
                   string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
                   string_agg(format(' or not e.%I', c || '_agrees'), '' order by i) filter (where c || '_agrees' = any (m.agrees))) as differ
-      from m, unnest(m.columns) with ordinality as u (c, i)
+      from m cross join lateral (
+               select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
+                 from unnest(m.columns) with ordinality as v (c, i)) as u
 ), f as (
     select coalesce(string_agg(format($sql$
     if uneven is not null then  -- a trigger on %1$s changed what was written: the other side follows
@@ -2863,7 +3135,7 @@ CREATE FUNCTION crmshift.nesting_statement(of_source text, operation text) RETUR
     LANGUAGE sql STABLE
     AS $_$
 select format('insert into crmshift.sync_queue (subject, key, side, op, reason, table_name, changed) select c.subject, c.key, %L, c.op, ''nested'', %L, c.changed from (%s) as c',
-              min(s.side), $1, crmshift.changes_query($1, $2))
+              min(s.side), $1, crmshift.changes_query($1, $2, true))
   from crmshift.source_subject as s where s.source = $1
 $_$;
 
@@ -2935,11 +3207,12 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.overtaken_statement(of_source text, operation text) IS 'A statement that logs what a statement wrote and a sync of the other side has overwritten meanwhile.';
 
--- Name: pairs_query(text, text); Type: FUNCTION
+-- Name: pairs_query(text, text, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.pairs_query(of_source text, operation text) RETURNS text
+CREATE FUNCTION crmshift.pairs_query(of_source text, operation text, looking boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
+-- looking: also whether the mapping to this table speaks of the row, which may take a look into other tables.
 with columns as (
     select format('(select to_jsonb(x) from (select %s) as x)', string_agg(format('t.%I', c.column_name), ', ' order by c.column_name)) as row
       from (select r.column_name from crmshift.mapping_reads as r join crmshift.feed as f on f.mapping = r.mapping
@@ -2949,17 +3222,20 @@ with columns as (
     select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
       from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
      where i.indrelid = $1::regclass and i.indisprimary
+), spoken as (
+    select coalesce((select string_agg(format('(%s)', coalesce(m.only_where, 'true')), ' or ') from crmshift.mapping as m where m.target = $1 and $3), 'true') as of_row
 )
-select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n from changed as t', i.columns, c.row)
-               when 'DELETE' then format('select %s, %s as o, null::jsonb as n from was as t', i.columns, c.row)
-               else format('select %1$s, w.r as o, n.r as n from (select %1$s, %2$s as r from was as t) as w '
-                           'full join (select %1$s, %2$s as r from changed as t) as n using (%1$s)', i.columns, c.row) end
-  from columns as c, identity as i
+select case $2 when 'INSERT' then format('select %s, null::jsonb as o, %s as n, %s as spoken_of from changed as t', i.columns, c.row, s.of_row)
+               when 'DELETE' then format('select %s, %s as o, null::jsonb as n, %s as spoken_of from was as t', i.columns, c.row, s.of_row)
+               else format('select %1$s, w.r as o, n.r as n, coalesce(w.s, false) or coalesce(n.s, false) as spoken_of '
+                           'from (select %1$s, %2$s as r, %3$s as s from was as t) as w '
+                           'full join (select %1$s, %2$s as r, %3$s as s from changed as t) as n using (%1$s)', i.columns, c.row, s.of_row) end
+  from columns as c, identity as i, spoken as s
 $_$;
 
--- Name: FUNCTION pairs_query(of_source text, operation text); Type: COMMENT
+-- Name: FUNCTION pairs_query(of_source text, operation text, looking boolean); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.pairs_query(of_source text, operation text) IS 'A query over the transition tables: primary key of each row, and its mapped columns before (o) and after (n).';
+COMMENT ON FUNCTION crmshift.pairs_query(of_source text, operation text, looking boolean) IS 'A query over the transition tables: primary key of each row, its mapped columns before (o) and after (n), and looking, whether the mapping speaks of it.';
 
 -- Name: partitions_of(text); Type: FUNCTION
 
@@ -3133,6 +3409,28 @@ $$;
 -- Name: FUNCTION record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.record_conflict(of_subject text, of_key jsonb, of_kind text, of_columns text[], by_policy text, won text, lost jsonb) IS 'Log a conflict, or how an open one ended.';
+
+-- Name: references_to(text); Type: FUNCTION
+
+CREATE FUNCTION crmshift.references_to(of_table text) RETURNS TABLE(child text, columns text[], names text[])
+    LANGUAGE sql STABLE
+    AS $_$
+select format('%I.%I', n.nspname, c.relname),
+       array(select a.attname::text from unnest(k.conkey) with ordinality as u (num, i)
+               join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = u.num order by i),
+       array(select a.attname::text from unnest(k.confkey) with ordinality as u (num, i)
+               join pg_catalog.pg_attribute as a on a.attrelid = k.confrelid and a.attnum = u.num order by i)
+  from pg_catalog.pg_constraint as k
+  join pg_catalog.pg_class as c on c.oid = k.conrelid
+  join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+ where k.confrelid = to_regclass($1) and k.contype = 'f' and k.conparentid = 0
+   and exists (select from crmshift.identity_of(format('%I.%I', n.nspname, c.relname)))
+ order by 1, k.conname
+$_$;
+
+-- Name: FUNCTION references_to(of_table text); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.references_to(of_table text) IS 'Foreign keys to a table: from which one, which columns to which. A table whose rows nothing identifies is left out.';
 
 -- Name: refuse_old_snapshot(); Type: FUNCTION
 
@@ -3386,23 +3684,209 @@ $$;
 
 COMMENT ON FUNCTION crmshift.rename_keys(keys jsonb, old_names text[], new_names text[]) IS 'The same keys under other column names.';
 
--- Name: repair_batch(text, jsonb); Type: FUNCTION
+-- Name: repair_batch(bigint, text, text[], integer, boolean); Type: FUNCTION
 
-CREATE FUNCTION crmshift.repair_batch(of_mapping text, keys jsonb) RETURNS bigint
+CREATE FUNCTION crmshift.repair_batch(of_run bigint, of_mapping text, kinds text[], most integer, one_by_one boolean DEFAULT false, OUT taken bigint, OUT queued bigint) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+-- Hand the next keys of these kinds over. one_by_one, where locks were not to be had by all: those of a row that is still locked are queued.
+declare
+    keys jsonb;
+    one jsonb;
+begin
+    lock table crmshift.backfill_range in row share mode;  -- by this it is known for a batch: see crmshift.backfill_backends()
+    with next as (
+        delete from crmshift.repair_key as d
+         using (select k.id from crmshift.repair_key as k
+                 where k.run = of_run and k.mapping = of_mapping and k.kind = any (kinds) order by k.id limit most) as n
+         where d.id = n.id returning d.key
+    )
+    select count(*), jsonb_agg(n.key) into taken, keys from next as n;
+    queued := 0;
+    if taken > 0 and not one_by_one then
+        queued := crmshift.repair_keys(of_run, of_mapping, keys);
+    elsif taken > 0 then
+        for one in select jsonb_build_array(k) from jsonb_array_elements(keys) as k loop
+            begin
+                queued := queued + crmshift.repair_keys(of_run, of_mapping, one);
+            exception when lock_not_available or deadlock_detected or serialization_failure then
+                perform set_config('lock_timeout', '10ms', true);  -- the full wait was spent
+                perform set_config('crmshift.deadline', '1', true);  -- long past: queued unseen
+                queued := queued + crmshift.sync_or_queue(of_mapping, one);
+                perform set_config('crmshift.deadline', '', true);
+            end;
+        end loop;
+    end if;
+end
+$$;
+
+-- Name: FUNCTION repair_batch(of_run bigint, of_mapping text, kinds text[], most integer, one_by_one boolean, OUT taken bigint, OUT queued bigint); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.repair_batch(of_run bigint, of_mapping text, kinds text[], most integer, one_by_one boolean, OUT taken bigint, OUT queued bigint) IS 'Hand the next keys of a repair to the writer of their mapping; returns how many, and how many of them had to be queued.';
+
+-- Name: repair_drift(text, uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.repair_drift(of_side text, of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(mapping text, "position" integer, kind text, key jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $$
+-- What drifted, and does not stand in the queue. A legacy table that does not know its workspace is asked by way of the target.
+declare
+    m record;
+    waiting boolean := exists (select from crmshift.sync_queue);
+begin
+    for m in select g.name, g.position,
+                    of_workspace is null or exists (select from pg_catalog.pg_attribute as a where a.attname = 'workspace_id'
+                                                       and a.attrelid = to_regclass(format('crmshift.%I', g.name || '_expected'))) as knows
+               from crmshift.mapping as g where g.direction = case of_side when 'legacy' then 'to_target' else 'to_legacy' end order by g.position loop
+        return query
+        select m.name, m.position, d.kind, d.key
+          from crmshift.drift(m.name, case when m.knows then of_workspace end) as d
+         where (not waiting or not crmshift.is_outstanding(m.name, d.key))
+           and (m.knows or d.key in (
+                select crmshift.rename_keys(jsonb_build_array(o.key), s.columns, s.key) -> 0
+                  from crmshift.mapping_subject as s
+                  join crmshift.mapping as t on t.name = s.mapping and t.direction = 'to_target'
+                 cross join lateral crmshift.drift(t.name, of_workspace) as o
+                 where s.subject = m.name));
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION repair_drift(of_side text, of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.repair_drift(of_side text, of_workspace uuid) IS 'The keys that a repair from this side would hand over: select mapping, kind, count(*) from crmshift.repair_drift(''legacy'') group by 1, 2.';
+
+-- Name: repair_image(text, jsonb, boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.repair_image(of_mapping text, keys jsonb, locking boolean) RETURNS TABLE(depth integer, table_name text, key jsonb, row_data jsonb, version xid)
+    LANGUAGE plpgsql
+    AS $$
+-- All that handing these keys over can change: the rows of the mapping and what hangs on them, as foreign keys tell; the rows
+-- they are made from, which a trigger or an election may change; and their parents, which are made where they lack.
+-- Rows of legacy are locked first, as writers do.
+declare
+    m crmshift.mapping;
+    f record;
+    fk record;
+    i integer := 0;
+    got jsonb;
+    sources jsonb := '{}';
+    tables text[];
+    rows jsonb[] := '{}';
+    paths text[];
+begin
+    select * into m from crmshift.mapping where name = of_mapping;
+    for f in select w.* from (select g.source, g.key as columns, true as feeds from crmshift.feed as g where g.mapping = m.name and g.mode = 'sync'
+                              union all select m.target, m.key, false) as w
+              order by w.source = any (array(select t.target from crmshift.mapping as t where t.direction = 'to_target')), w.source loop
+        select jsonb_agg(to_jsonb(r)) into got from crmshift.rows_of(f.source, f.columns, keys, m.key, locking) as r;
+        continue when got is null;
+        return query select 1, g.* from jsonb_to_recordset(got) as g (table_name text, key jsonb, row_data jsonb, version xid);
+        if f.feeds then
+            sources := sources || jsonb_build_object(f.source, got);
+            continue;
+        end if;
+        -- Level by level: the rows that refer to those just found.
+        tables := array[m.target];
+        rows := array[got];
+        paths := array[' ' || m.target || ' '];
+        while i < cardinality(tables) loop
+            i := i + 1;
+            for fk in select * from crmshift.references_to(tables[i]) loop
+                continue when position(' ' || fk.child || ' ' in paths[i]) > 0;
+                select jsonb_agg(to_jsonb(r)) into got
+                  from crmshift.rows_of(fk.child, fk.columns, (select jsonb_agg(x -> 'row_data') from jsonb_array_elements(rows[i]) as x), fk.names, locking) as r;
+                continue when got is null;
+                return query select i + 1, g.* from jsonb_to_recordset(got) as g (table_name text, key jsonb, row_data jsonb, version xid);
+                tables := tables || fk.child;
+                rows := rows || got;
+                paths := paths || (paths[i] || fk.child || ' ');
+            end loop;
+        end loop;
+    end loop;
+    for f in select p.target, p.key, g.source, g.key as columns
+               from crmshift.feed as g join crmshift.mapping as p on p.name = g.mapping and p.direction = m.direction
+              where g.mode = 'fill' and sources ? g.source loop
+        return query
+        select 0, r.* from crmshift.rows_of(f.target, f.key, (select jsonb_agg(x -> 'row_data') from jsonb_array_elements(sources -> f.source) as x), f.columns, false) as r;
+    end loop;
+end
+$$;
+
+-- Name: FUNCTION repair_image(of_mapping text, keys jsonb, locking boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.repair_image(of_mapping text, keys jsonb, locking boolean) IS 'The rows that handing keys of a mapping to its writer can change, parents first.';
+
+-- Name: repair_keys(bigint, text, jsonb); Type: FUNCTION
+
+CREATE FUNCTION crmshift.repair_keys(of_run bigint, of_mapping text, keys jsonb) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 declare
     arrays text[] := array(select (select array_agg(k.key ->> c.name order by k.i) from jsonb_array_elements(keys) with ordinality as k (key, i))::text
                              from crmshift.mapping as m, unnest(m.key) with ordinality as c (name, i) where m.name = of_mapping order by c.i);
+    archived bigint := coalesce((select max(a.id) from crmshift.archive as a), 0);
+    before jsonb;
+    result bigint;
 begin
-    lock table crmshift.backfill_range in row share mode;  -- by this it is known for a batch: see crmshift.backfill_backends()
-    return (select b.queued from crmshift.write_batch(array[of_mapping], arrays, 'sync') as b);
+    select coalesce(jsonb_agg(to_jsonb(i)), '[]') into before from crmshift.repair_image(of_mapping, keys, true) as i;
+    select b.queued into result from crmshift.write_batch(array[of_mapping], arrays, 'sync') as b;
+    with b as (
+        select distinct on (x.table_name, x.key) x.* from jsonb_to_recordset(before) as x (depth integer, table_name text, key jsonb, row_data jsonb)
+         order by x.table_name, x.key, x.depth desc
+    ), a as (
+        select distinct on (x.table_name, x.key) x.* from (
+            select i.* from crmshift.repair_image(of_mapping, keys, false) as i
+            union all  -- and what was there before, wherever it belongs now
+            select 0, r.* from (select b.table_name, jsonb_agg(b.key) as keys from b group by 1) as t
+             cross join lateral (select array_agg(d.column_name) as columns from crmshift.identity_of(t.table_name) as d) as d
+             cross join lateral crmshift.rows_of(t.table_name, d.columns, t.keys, d.columns, false) as r
+            union all
+            select 0, r.* from crmshift.rows_of('crmshift.archive', '{id}', (select jsonb_agg(jsonb_build_object('id', n.id)) from crmshift.archive as n where n.id > archived), '{id}', false) as r
+        ) as x order by x.table_name, x.key, x.depth desc
+    )
+    insert into crmshift.repair_log (run, mapping, table_name, key, before, after)
+    select of_run, of_mapping, coalesce(b.table_name, a.table_name), coalesce(b.key, a.key), b.row_data, a.row_data
+      from b full join a on a.table_name = b.table_name and a.key = b.key
+     where b.row_data is distinct from a.row_data and (a.key is null or crmshift.is_own_write(a.version))
+     order by coalesce(b.depth, a.depth), coalesce(b.table_name, a.table_name), coalesce(b.key, a.key);
+    return result;
 end
 $$;
 
--- Name: FUNCTION repair_batch(of_mapping text, keys jsonb); Type: COMMENT
+-- Name: FUNCTION repair_keys(of_run bigint, of_mapping text, keys jsonb); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.repair_batch(of_mapping text, keys jsonb) IS 'Bring drifted keys of a mapping up to date, as a batch of the backfill does with new ones; returns how many had to be queued.';
+COMMENT ON FUNCTION crmshift.repair_keys(of_run bigint, of_mapping text, keys jsonb) IS 'Hand keys of a mapping to its writer, and log what that changed; returns how many had to be queued.';
+
+-- Name: repair_start(text, uuid); Type: FUNCTION
+
+CREATE FUNCTION crmshift.repair_start(of_side text, of_workspace uuid DEFAULT NULL::uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+-- Note what drifted, all at once; what an interrupted repair had still to do is made out anew.
+declare
+    new_run bigint;
+begin
+    if of_side = 'target' and exists (select from crmshift.check_backfill_complete(of_workspace)) then
+        raise exception 'Before the backfill is complete the target cannot be taken to be right: legacy would lose what has not moved yet.'
+            using errcode = 'SH003', hint = 'Run: crmshift apply --to parallel-operation';
+    end if;
+    delete from crmshift.repair_key;
+    insert into crmshift.repair_run (side, workspace_id) values (of_side, of_workspace) returning id into new_run;
+    insert into crmshift.repair_key (run, mapping, kind, key)
+    select new_run, d.mapping, d.kind, d.key from crmshift.repair_drift(of_side, of_workspace) as d order by d.position, d.key;
+    update crmshift.repair_run as r
+       set planned = coalesce((select jsonb_object_agg(m.mapping, m.kinds)
+                                 from (select k.mapping, jsonb_object_agg(k.kind, k.n) as kinds
+                                         from (select mapping, kind, count(*) as n from crmshift.repair_key group by 1, 2) as k group by 1) as m), '{}')
+     where r.id = new_run;
+    return new_run;
+end
+$$;
+
+-- Name: FUNCTION repair_start(of_side text, of_workspace uuid); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.repair_start(of_side text, of_workspace uuid) IS 'Begin a repair: note the keys that drifted. Returns its number.';
 
 -- Name: resolve(bigint, text); Type: FUNCTION
 
@@ -3443,6 +3927,34 @@ CREATE FUNCTION crmshift.resume(entity text DEFAULT NULL::text) RETURNS void
 -- Name: FUNCTION resume(entity text); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.resume(entity text) IS 'Sync writes again. What was queued meanwhile is for crmshift.drain().';
+
+-- Name: rows_of(text, text[], jsonb, text[], boolean); Type: FUNCTION
+
+CREATE FUNCTION crmshift.rows_of(of_table text, columns text[], given jsonb, names text[], locking boolean) RETURNS TABLE(table_name text, key jsonb, row_data jsonb, version xid)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    AS $_$
+-- The rows of a table whose columns are what the objects of an array have under these names; written the same in every session.
+begin
+    return query execute (
+        select format('select %L::text, jsonb_build_object(%s), to_jsonb(t), t.xmin from %s as t where (%s) in (select %s from jsonb_array_elements($1) as v)%s',
+                      of_table, i.key, of_table::regclass, c.columns, c.given,
+                      case when locking then format(' order by %s for no key update of t', i.columns) else '' end)
+          from (select string_agg(format('%L, t.%I', d.column_name, d.column_name), ', ') as key, string_agg(format('t.%I', d.column_name), ', ') as columns
+                  from crmshift.identity_of(of_table) as d) as i,
+               (select string_agg(format('t.%I', a.attname), ', ' order by u.n) as columns,
+                       string_agg(format('(v ->> %L)::%s', u.name, pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' order by u.n) as given
+                  from unnest(columns, names) with ordinality as u (col, name, n)
+                  join pg_catalog.pg_attribute as a on a.attrelid = of_table::regclass and a.attname = u.col) as c)
+    using given;
+end
+$_$;
+
+-- Name: FUNCTION rows_of(of_table text, columns text[], given jsonb, names text[], locking boolean); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.rows_of(of_table text, columns text[], given jsonb, names text[], locking boolean) IS 'Rows of a table by the values of some columns, with their keys and versions; locked where asked for.';
 
 -- Name: run_check(text, uuid); Type: FUNCTION
 
@@ -3668,25 +4180,20 @@ begin
     for pass in 1 .. 3 loop
         perform set_config('crmshift.noted', '', true);
         perform crmshift.log_overwritten();
+        -- Where the other side has queued writes of the same row, both wait to be settled together.
+        update crmshift.sync_queue as n
+           set reason = 'held', sqlstate = 'SH010',
+               op = case when crmshift.legacy_row(n.subject, n.key, n.side = 'target') is null then 'delete' else n.op end
+         where n.txid = pg_current_xact_id() and n.reason = 'nested'
+           and exists (select from crmshift.sync_queue as q
+                        where q.subject = n.subject and q.key in (n.key, '{}') and q.side <> n.side and q.reason not in ('nested', 'parent'));
         for r in with taken as (
                      delete from crmshift.sync_queue where txid = pg_current_xact_id() and reason = 'nested' returning subject, key, side
                  )
-                 select taken.subject, taken.side,
-                        jsonb_agg(distinct taken.key) filter (where not held.back) as keys,
-                        jsonb_agg(distinct taken.key) filter (where held.back) as held
+                 select taken.subject, taken.side, jsonb_agg(distinct taken.key) as keys
                    from taken join crmshift.mapping as m on m.name = taken.subject
-                  cross join lateral (select exists (select from crmshift.sync_queue as q
-                                                      where q.subject = taken.subject and q.key in (taken.key, '{}')
-                                                        and q.side <> taken.side and q.reason not in ('nested', 'parent'))) as held (back)
                   group by taken.subject, taken.side, m.position order by m.position, taken.side loop
-            if r.keys is not null then
-                perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
-            end if;
-            -- The other side has queued writes of these: both wait to be settled together.
-            insert into crmshift.sync_queue (subject, key, side, op, reason, sqlstate)
-            select r.subject, k, r.side,
-                   case when crmshift.legacy_row(r.subject, k, r.side = 'target') is null then 'delete' else 'update' end, 'held', 'SH010'
-              from jsonb_array_elements(r.held) as k;
+            perform crmshift.sync_subjects(r.subject, r.keys, r.side, settling => true);
         end loop;
         if coalesce(current_setting('crmshift.noted', true), '') = '' then
             return;
@@ -5179,13 +5686,13 @@ begin
             return 0;
         elsif one."lacks it" then
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) values (one.customer_id, one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon)
-            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.* into stored;
         elsif one."differs in it" then
             if current_setting('crmshift.inserting', true) = 'leads' then
                 raise exception 'The other side has another row under the same key.' using errcode = 'SH012';
             end if;
-            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.is_primary, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
+            update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(one.workspace_id, one.source, one.disposition, one.appointment_status, one.entrydate, one.lastchangedon) where t.customer_id = ($1)[1] and t.is_primary returning t.* into stored;
         else
             return 1;
         end if;
@@ -5203,12 +5710,12 @@ begin
               from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
              where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
         ), u as (
-            update public.leads as t set (workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
+            update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
             returning t.*
         ), i as (
             insert into public.leads as t (customer_id, workspace_id, is_primary, source, disposition, appointment_status, entrydate, lastchangedon)
             select d.customer_id, d.workspace_id, d.is_primary, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon from d where d."lacks it" order by d.customer_id
-            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, is_primary = excluded.is_primary, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
+            on conflict (customer_id) where is_primary do update set workspace_id = excluded.workspace_id, source = excluded.source, disposition = excluded.disposition, appointment_status = excluded.appointment_status, entrydate = excluded.entrydate, lastchangedon = excluded.lastchangedon
             returning t.*
         ), w as (
             select * from u union all select * from i
@@ -5376,8 +5883,15 @@ COMMENT ON FUNCTION crmshift.targets_of(written text) IS 'The mapped tables of t
 CREATE FUNCTION crmshift.tg_apply_primary_lead_rule() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
--- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule.
+-- The closed dispositions stand in the condition of the trigger itself, so that no write on leads has to read the rule; and
+-- where none close a lead there is no trigger, for the mere condition costs each write some microseconds.
 begin
+    if new.closed = '{}' then
+        if exists (select from pg_catalog.pg_trigger as t where t.tgrelid = 'public.leads'::regclass and t.tgname = 'crmshift_then_note_closed') then
+            drop trigger crmshift_then_note_closed on public.leads;
+        end if;
+        return null;
+    end if;
     execute format(
         'create or replace trigger crmshift_then_note_closed
          after update of disposition on public.leads
@@ -5390,7 +5904,7 @@ $$;
 
 -- Name: FUNCTION tg_apply_primary_lead_rule(); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.tg_apply_primary_lead_rule() IS 'Puts the closed dispositions into the condition of the trigger crmshift_then_note_closed. Its lock keeps writers of leads waiting for a moment.';
+COMMENT ON FUNCTION crmshift.tg_apply_primary_lead_rule() IS 'Makes the trigger crmshift_then_note_closed for these dispositions, or none. The lock keeps writers of leads waiting for a moment.';
 
 -- Name: tg_appointments(); Type: FUNCTION
 
@@ -5455,6 +5969,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif later then
@@ -5462,9 +5979,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
-        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.appointments' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5581,6 +6095,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif later then
@@ -5588,9 +6105,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
-        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contact_custom_fields' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5670,6 +6184,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'legacy', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5677,9 +6194,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('legacy', raising);
     else
-        if current_setting('crmshift.follows', true) = 'target' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.contacts' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5760,6 +6274,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('custom field')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contact_custom_fields')) as q (subject);
     elsif later then
@@ -5767,9 +6284,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customer_custom_fields' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5849,6 +6363,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -5856,9 +6373,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.customers' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -5973,6 +6487,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('appointment')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('appointments')) as q (subject);
     elsif later then
@@ -5980,9 +6497,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.lead_appointments' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -6063,6 +6577,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in ('customer', 'lead')), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', 'target', 'truncate', 'paused' from (values ('contacts')) as q (subject);
     elsif later then
@@ -6075,9 +6592,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate('target', raising);
     else
-        if current_setting('crmshift.follows', true) = 'legacy' then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = 'public.leads' and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -6418,6 +6932,9 @@ begin
                coalesce(bool_or(c.on_error = 'raise') filter (where c.entity in (%16$s)), false)
           into later, raising from crmshift.sync_control as c;
     end if;
+    if tg_op <> 'TRUNCATE' and current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
+        execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
+    end if;
     if later and tg_op = 'TRUNCATE' then
         insert into crmshift.sync_queue (subject, key, side, op, reason) select q.subject, '{}', %10$L, 'truncate', 'paused' from (values %17$s) as q (subject);
     elsif later then
@@ -6425,9 +6942,6 @@ begin
     elsif tg_op = 'TRUNCATE' then
         perform crmshift.after_truncate(%10$L, raising);
     else
-        if current_setting('crmshift.follows', true) = %14$L then  -- earlier in this transaction, perhaps in this very statement
-            execute (select c.overtaken from crmshift.capture as c where c.source = %13$L and c.operation = tg_op);
-        end if;
         if cardinality(k1) > 100 then  -- many keys need a plan for many keys: the generic one could take the square of their number
             perform set_config('plan_cache_mode', 'force_custom_plan', true);
         end if;
@@ -6490,6 +7004,189 @@ $$;
 -- Name: FUNCTION try_deferred(tables regclass[]); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.try_deferred(tables regclass[]) IS 'Raises what the deferred constraints of these tables would raise at COMMIT.';
+
+-- Name: undo_repair_batch(bigint); Type: FUNCTION
+
+CREATE FUNCTION crmshift.undo_repair_batch(of_run bigint, OUT undone bigint, OUT left_alone bigint) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+-- Take back the latest batch of a repair that is not yet. Rows that somebody has changed since are left. Returns nulls when all is done.
+declare
+    batch xid8;
+    t record;
+    l crmshift.repair_log;
+    state text;
+    before text := coalesce(current_setting('crmshift.depth', true), '');
+begin
+    if not exists (select from crmshift.repair_run as r where r.id = of_run) then
+        raise exception 'There is no repair %.', of_run using errcode = 'SH001', hint = 'crmshift repair list shows their numbers.';
+    end if;
+    select g.txid into batch from crmshift.repair_log as g where g.run = of_run and g.outcome is null order by g.id desc limit 1;
+    if not found then
+        delete from crmshift.repair_key as k where k.run = of_run;
+        update crmshift.repair_run as r set undone_at = coalesce(r.undone_at, clock_timestamp()) where r.id = of_run;
+        return;
+    end if;
+    -- Rows of legacy are locked first, as writers do; then what is looked at stays as it is.
+    for t in select g.table_name, jsonb_agg(g.key) as keys, array(select d.column_name from crmshift.identity_of(g.table_name) as d) as columns
+               from crmshift.repair_log as g where g.run = of_run and g.txid = batch and g.outcome is null group by g.table_name
+              order by g.table_name = any (array(select m.target from crmshift.mapping as m where m.direction = 'to_target')), 1 loop
+        with now as (
+            select r.key, r.row_data from crmshift.rows_of(t.table_name, t.columns, t.keys, t.columns, true) as r
+        )
+        update crmshift.repair_log as g
+           set outcome = case when n.row_data is not distinct from g.before then 'undone' else 'changed since' end
+          from crmshift.repair_log as h left join now as n on n.key = h.key
+         where g.id = h.id and h.run = of_run and h.txid = batch and h.table_name = t.table_name and h.outcome is null
+           and n.row_data is distinct from h.after;
+    end loop;
+    -- First what was inserted goes, children first; then the rest is written, parents first.
+    perform set_config('crmshift.depth', pg_trigger_depth()::text, true);
+    begin
+        for l in select * from crmshift.repair_log as g where g.run = of_run and g.txid = batch and g.outcome is null
+                  order by case g.kind when 'missing' then 1 when 'differs' then 2 else 3 end, case g.kind when 'missing' then -g.id else g.id end loop
+            perform crmshift.undo_row(l);
+        end loop;
+        update crmshift.repair_log as g set outcome = 'undone' where g.run = of_run and g.txid = batch and g.outcome is null;
+    exception
+        when lock_not_available or deadlock_detected or serialization_failure then
+            raise;
+        when others then  -- one of them is bad: one by one
+            for l in select * from crmshift.repair_log as g where g.run = of_run and g.txid = batch and g.outcome is null
+                      order by case g.kind when 'missing' then 1 when 'differs' then 2 else 3 end, case g.kind when 'missing' then -g.id else g.id end loop
+                state := null;
+                begin
+                    perform crmshift.undo_row(l);
+                exception
+                    when lock_not_available or deadlock_detected or serialization_failure then
+                        raise;
+                    when others then
+                        state := sqlstate;
+                end;
+                update crmshift.repair_log as g set outcome = case when state is null then 'undone' else 'refused' end, sqlstate = state where g.id = l.id;
+            end loop;
+    end;
+    -- What a cascade noted of these very rows is not followed either; what a trigger of the application wrote beside them is.
+    delete from crmshift.sync_queue as q
+     using crmshift.repair_log as g
+      join crmshift.source_subject as s on s.source = g.table_name and s.mode = 'sync'
+     where g.run = of_run and g.txid = batch and q.txid = pg_current_xact_id() and q.reason = 'nested' and q.subject = s.subject
+       and q.key = (select jsonb_object_agg(k, coalesce(g.before, g.after) -> c) from unnest(s.key, s.columns) as u (k, c));
+    if current_setting('crmshift.noted', true) = 'yes' then
+        perform crmshift.settle_nested();
+    end if;
+    perform set_config('crmshift.depth', before, true);
+    select count(*) filter (where g.outcome = 'undone'), count(*) filter (where g.outcome <> 'undone') into undone, left_alone
+      from crmshift.repair_log as g where g.run = of_run and g.txid = batch;
+end
+$$;
+
+-- Name: FUNCTION undo_repair_batch(of_run bigint, OUT undone bigint, OUT left_alone bigint); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.undo_repair_batch(of_run bigint, OUT undone bigint, OUT left_alone bigint) IS 'Take back the latest batch of a repair that is not yet: select * from crmshift.undo_repair_batch(17), again until it returns nulls.';
+
+-- Name: repair_log; Type: TABLE
+
+CREATE TABLE crmshift.repair_log (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    mapping text NOT NULL,
+    table_name text NOT NULL,
+    key jsonb NOT NULL,
+    kind text GENERATED ALWAYS AS (
+CASE
+    WHEN (before IS NULL) THEN 'missing'::text
+    WHEN (after IS NULL) THEN 'extra'::text
+    ELSE 'differs'::text
+END) STORED,
+    before jsonb,
+    after jsonb,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    outcome text,
+    sqlstate text,
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['undone'::text, 'changed since'::text, 'refused'::text]))),
+    CONSTRAINT row_was_changed CHECK ((before IS DISTINCT FROM after))
+);
+
+-- Name: TABLE repair_log; Type: COMMENT
+
+COMMENT ON TABLE crmshift.repair_log IS 'Every row that a repair changed, with what hung on it: as it was, and as it became. Values of customers.';
+
+-- Name: COLUMN repair_log.txid; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.txid IS 'Transaction of the batch: its rows are taken back together.';
+
+-- Name: COLUMN repair_log.mapping; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.mapping IS 'Mapping whose key was handed over.';
+
+-- Name: COLUMN repair_log.table_name; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.table_name IS 'Table of the row: that of the mapping, of a parent or child, or of what the writers prepare.';
+
+-- Name: COLUMN repair_log.key; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.key IS 'Its primary key.';
+
+-- Name: COLUMN repair_log.kind; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.kind IS 'missing: the row was inserted. extra: it was deleted. differs: it was updated.';
+
+-- Name: COLUMN repair_log.before; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.before IS 'The row as it was; null where there was none.';
+
+-- Name: COLUMN repair_log.after; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.after IS 'The row as it became; null where it was deleted.';
+
+-- Name: COLUMN repair_log.outcome; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.outcome IS 'Null until somebody takes the run back. undone: it is as it was. changed since: somebody wrote it after the repair, and it is left. refused: see sqlstate; left too.';
+
+-- Name: COLUMN repair_log.sqlstate; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_log.sqlstate IS 'Why it could not be taken back.';
+
+-- Name: undo_row(crmshift.repair_log); Type: FUNCTION
+
+CREATE FUNCTION crmshift.undo_row(of_log crmshift.repair_log) RETURNS void
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET "IntervalStyle" TO 'postgres'
+    AS $_$
+-- Write one row as it was. The other side does not follow: it was not asked to, and had another opinion of the row before.
+declare
+    is_row text := (select string_agg(format('t.%I = ($2 ->> %L)::%s', d.column_name, d.column_name, d.type), ' and ') from crmshift.identity_of(of_log.table_name) as d);
+    inserted text;
+    updated text;
+    fk record;
+begin
+    if of_log.kind = 'missing' then
+        -- What hangs on it by now came later, and a cascade would take it away unseen.
+        for fk in select * from crmshift.references_to(of_log.table_name) loop
+            if exists (select from crmshift.rows_of(fk.child, fk.columns, jsonb_build_array(of_log.after), fk.names, false)) then
+                raise exception 'Rows of % hang on it.', fk.child using errcode = 'foreign_key_violation';
+            end if;
+        end loop;
+    end if;
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+           string_agg(quote_ident(a.attname), ', ' order by a.attnum) filter (where a.attidentity <> 'a')
+      into inserted, updated
+      from pg_catalog.pg_attribute as a where a.attrelid = of_log.table_name::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+    perform set_config('crmshift.writing', of_log.table_name, true);
+    execute case of_log.kind
+        when 'missing' then format('delete from %s as t where %s', of_log.table_name::regclass, is_row)
+        when 'extra' then format('insert into %1$s (%2$s) overriding system value select %2$s from jsonb_populate_record(null::%1$s, $1)', of_log.table_name::regclass, inserted)
+        else format('update %1$s as t set (%2$s) = (select %2$s from jsonb_populate_record(null::%1$s, $1)) where %3$s', of_log.table_name::regclass, updated, is_row) end
+      using of_log.before, of_log.key;
+end
+$_$;
+
+-- Name: FUNCTION undo_row(of_log crmshift.repair_log); Type: COMMENT
+
+COMMENT ON FUNCTION crmshift.undo_row(of_log crmshift.repair_log) IS 'Write one row as it was before a repair, without the other side following.';
 
 -- Name: validate_migration(uuid); Type: FUNCTION
 
@@ -7134,41 +7831,6 @@ CREATE VIEW crmshift.appointments_expected AS
 -- Name: VIEW appointments_expected; Type: COMMENT
 
 COMMENT ON VIEW crmshift.appointments_expected IS 'What public.appointments should hold, read from public.lead_appointments.';
-
--- Name: archive; Type: TABLE
-
-CREATE TABLE crmshift.archive (
-    id bigint NOT NULL,
-    table_name text NOT NULL,
-    key jsonb NOT NULL,
-    row_data jsonb NOT NULL,
-    reason text NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
--- Name: TABLE archive; Type: COMMENT
-
-COMMENT ON TABLE crmshift.archive IS 'Rows of the target that legacy has no place for and whose owner was deleted in legacy: kept, never silently lost.';
-
--- Name: COLUMN archive.table_name; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.archive.table_name IS 'Table the row stood in.';
-
--- Name: COLUMN archive.key; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.archive.key IS 'Its primary key.';
-
--- Name: COLUMN archive.row_data; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.archive.row_data IS 'The whole row.';
-
--- Name: COLUMN archive.reason; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.archive.reason IS 'Why it was taken away.';
-
--- Name: COLUMN archive.at; Type: COMMENT
-
-COMMENT ON COLUMN crmshift.archive.at IS 'When.';
 
 -- Name: archive_id_seq; Type: SEQUENCE
 
@@ -7986,6 +8648,103 @@ ALTER TABLE crmshift.primary_lead_wanted ALTER COLUMN id ADD GENERATED ALWAYS AS
     CACHE 1
 );
 
+-- Name: repair_key; Type: TABLE
+
+CREATE TABLE crmshift.repair_key (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    mapping text NOT NULL,
+    kind text NOT NULL,
+    key jsonb NOT NULL
+);
+
+-- Name: TABLE repair_key; Type: COMMENT
+
+COMMENT ON TABLE crmshift.repair_key IS 'Keys that a repair has still to hand to the writers. Each goes when it is handed over, in the same transaction.';
+
+-- Name: COLUMN repair_key.kind; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_key.kind IS 'missing, extra or differs, as crmshift.drift() says.';
+
+-- Name: repair_key_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.repair_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.repair_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: repair_log_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.repair_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.repair_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: repair_run; Type: TABLE
+
+CREATE TABLE crmshift.repair_run (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    side text NOT NULL,
+    workspace_id uuid,
+    planned jsonb DEFAULT '{}'::jsonb NOT NULL,
+    actor text DEFAULT SESSION_USER NOT NULL,
+    finished_at timestamp with time zone,
+    undone_at timestamp with time zone,
+    CONSTRAINT side_is_known CHECK ((side = ANY (ARRAY['legacy'::text, 'target'::text])))
+);
+
+-- Name: TABLE repair_run; Type: COMMENT
+
+COMMENT ON TABLE crmshift.repair_run IS 'Each repair. To forget one, and the values of customers in its log: delete it.';
+
+-- Name: COLUMN repair_run.at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_run.at IS 'When it began.';
+
+-- Name: COLUMN repair_run.side; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_run.side IS 'Side that was taken to be right.';
+
+-- Name: COLUMN repair_run.workspace_id; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_run.workspace_id IS 'The workspace it was restricted to; null for all.';
+
+-- Name: COLUMN repair_run.planned; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_run.planned IS 'Keys that drifted when it began, as {mapping: {kind: number}}.';
+
+-- Name: COLUMN repair_run.actor; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_run.actor IS 'Database role that ran it.';
+
+-- Name: COLUMN repair_run.finished_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_run.finished_at IS 'When it ended; null where it was interrupted: the next one begins anew.';
+
+-- Name: COLUMN repair_run.undone_at; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.repair_run.undone_at IS 'When all that could be was taken back.';
+
+-- Name: repair_run_id_seq; Type: SEQUENCE
+
+ALTER TABLE crmshift.repair_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME crmshift.repair_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: source_subject; Type: VIEW
 
 CREATE VIEW crmshift.source_subject AS
@@ -8515,6 +9274,21 @@ ALTER TABLE ONLY crmshift.primary_lead_rule
 ALTER TABLE ONLY crmshift.primary_lead_wanted
     ADD CONSTRAINT primary_lead_wanted_pkey PRIMARY KEY (id);
 
+-- Name: repair_key repair_key_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.repair_key
+    ADD CONSTRAINT repair_key_pkey PRIMARY KEY (id);
+
+-- Name: repair_log repair_log_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.repair_log
+    ADD CONSTRAINT repair_log_pkey PRIMARY KEY (id);
+
+-- Name: repair_run repair_run_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.repair_run
+    ADD CONSTRAINT repair_run_pkey PRIMARY KEY (id);
+
 -- Name: step_run step_run_pkey; Type: CONSTRAINT
 
 ALTER TABLE ONLY crmshift.step_run
@@ -8608,6 +9382,18 @@ ALTER TABLE ONLY public.workspaces
 -- Name: conflict_log_open_idx; Type: INDEX
 
 CREATE INDEX conflict_log_open_idx ON crmshift.conflict_log USING btree (subject, key) WHERE (winner IS NULL);
+
+-- Name: repair_key_next_idx; Type: INDEX
+
+CREATE INDEX repair_key_next_idx ON crmshift.repair_key USING btree (run, mapping, kind, id);
+
+-- Name: repair_log_batch_idx; Type: INDEX
+
+CREATE INDEX repair_log_batch_idx ON crmshift.repair_log USING btree (run, txid);
+
+-- Name: repair_log_left_idx; Type: INDEX
+
+CREATE INDEX repair_log_left_idx ON crmshift.repair_log USING btree (run, id) WHERE (outcome IS NULL);
 
 -- Name: sync_queue_key_idx; Type: INDEX
 
@@ -8858,10 +9644,6 @@ CREATE TRIGGER crmshift_sync_update AFTER UPDATE ON public.leads REFERENCING OLD
 
 CREATE TRIGGER crmshift_then_make_primary_lead AFTER UPDATE OF is_primary ON public.leads FOR EACH STATEMENT WHEN ((current_setting('crmshift.asked'::text, true) <> ''::text)) EXECUTE FUNCTION crmshift.tg_make_primary_lead();
 
--- Name: leads crmshift_then_note_closed; Type: TRIGGER
-
-CREATE TRIGGER crmshift_then_note_closed AFTER UPDATE OF disposition ON public.leads FOR EACH ROW WHEN ((old.is_primary AND new.is_primary AND (new.disposition IS DISTINCT FROM old.disposition) AND (new.disposition = ANY ('{}'::text[])))) EXECUTE FUNCTION crmshift.tg_note_lead();
-
 -- Name: leads crmshift_then_note_delete; Type: TRIGGER
 
 CREATE TRIGGER crmshift_then_note_delete AFTER DELETE ON public.leads REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION crmshift.tg_note_leads();
@@ -8888,6 +9670,16 @@ ALTER TABLE ONLY crmshift.conflict_policy
 
 ALTER TABLE ONLY crmshift.feed
     ADD CONSTRAINT feed_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
+
+-- Name: repair_key repair_key_run_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.repair_key
+    ADD CONSTRAINT repair_key_run_fkey FOREIGN KEY (run) REFERENCES crmshift.repair_run(id) ON DELETE CASCADE;
+
+-- Name: repair_log repair_log_run_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.repair_log
+    ADD CONSTRAINT repair_log_run_fkey FOREIGN KEY (run) REFERENCES crmshift.repair_run(id) ON DELETE CASCADE;
 
 -- Name: validation_run validation_run_since_fkey; Type: FK CONSTRAINT
 

@@ -1,6 +1,5 @@
 -- Undoes schema/backfill.
 drop function crmshift.backfill_end(text);
-drop function crmshift.repair_batch(text, jsonb);
 drop function crmshift.backfill_batch(text, integer, uuid, integer, boolean);
 drop function crmshift.write_batch(text[], text[], text);
 drop function crmshift.keys_of(text, text[]);

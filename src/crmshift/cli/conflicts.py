@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crmshift.cli.options import EXIT_STATUSES, Dsn, Format, OutputFormat, ShowValues, connected
+from crmshift.cli.options import EXIT_STATUSES, Dsn, Format, OutputFormat, ShowValues, Side, connected
 from crmshift.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -24,13 +23,6 @@ crmshift conflicts resolve 17 --take legacy
 app = typer.Typer(name="conflicts", help="The log of conflicts, and deciding open ones.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As conflicts list shows it.")]
-
-
-class Side(StrEnum):
-    """The side whose values stand."""
-
-    LEGACY = "legacy"
-    TARGET = "target"
 
 
 @app.command("list", epilog=EXAMPLES + EXIT_STATUSES)

@@ -25,6 +25,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Side(StrEnum):
+    """The side whose values stand."""
+
+    LEGACY = "legacy"
+    TARGET = "target"
+
+
 Dsn = Annotated[
     str | None,
     typer.Option(

@@ -27,14 +27,14 @@ def console() -> Console:
     """Standard output. In a pipe, lines are not cut to a width nobody sees."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False, emoji=False)
 
 
 def error_console() -> Console:
     """Standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, width=None if sys.stderr.isatty() else 200, highlight=False)
+    return Console(stderr=True, width=None if sys.stderr.isatty() else 200, highlight=False, emoji=False)
 
 
 def print_json(command: str, status: ExitStatus, data: dict[str, Any], next_steps: Sequence[str] = ()) -> None:
@@ -78,7 +78,7 @@ def report_error(error: CrmshiftError, argv: Sequence[str]) -> None:
 def _command(argv: Sequence[str]) -> str:
     """The words of the command line that name the command: one, or two where the first names a group."""
     words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
-    return " ".join(words[:2] if words and words[0] in ("backfill", "conflicts", "sync") else words[:1])
+    return " ".join(words[:2] if words and words[0] in ("backfill", "conflicts", "repair", "sync") else words[:1])
 
 
 def table(*columns: str, title: str | None = None) -> Table:

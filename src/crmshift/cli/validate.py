@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from crmshift.cli.options import Dsn, Format, OutputFormat, ShowValues, connected
+from crmshift.cli.options import Dsn, Format, OutputFormat, ShowValues, Side, Yes, connected
 from crmshift.errors import ExitStatus, UsageError
 
 EXAMPLES = """
@@ -18,7 +18,7 @@ crmshift validate --report junit=crmshift.xml --report html=crmshift.html · for
 crmshift validate --workers 4 --read-dsn "host=standby dbname=crm" · without the primary's help\n
 crmshift validate --since last · compare only what was written since\n
 crmshift validate --sample 5 --fail-under 99.9 · a first impression of a pilot\n
-crmshift validate --repair · settle, then check again
+crmshift validate --repair · show what would be repaired, ask, do it, check again
 """
 
 
@@ -30,9 +30,19 @@ def validate(
         bool,
         typer.Option(
             "--repair",
-            help="Settle the sync queue, then bring drifted rows of the lead-centric side in line with legacy, which is taken to be right; then check again.",
+            help="Settle the sync queue, then hand drifted rows to the writers; shows what would change and asks first. Then check again.",
         ),
     ] = False,
+    from_side: Annotated[
+        Side | None,
+        typer.Option(
+            "--from",
+            metavar="legacy|target",
+            help="With --repair: the side that is taken to be right. Else the one that has the last word in this phase.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Yes = False,
     report: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,9 +97,8 @@ def validate(
     key stands in the sync queue. Shows keys and column names, and values only with --show-values. A validation of a part (--workspace,
     --since, --sample) is never taken for one of everything.
     """
-    from crmshift import db
-    from crmshift import repair as repairing
     from crmshift.cli.output import console, print_json, print_next_steps
+    from crmshift.cli.repair import carry_out, print_repair
     from crmshift.cli.validation_output import next_steps_after, print_validation
     from crmshift.reports import report as reporting
     from crmshift.reports.document import as_json
@@ -99,12 +108,11 @@ def validate(
         raise UsageError(f"--sample {sample:g}: expected a percentage above 0 and below 100.")
     if sample is not None and since is not None:
         raise UsageError("--sample and --since do not go together.", hint="What was written since is a part already.")
+    if from_side and not repair:
+        raise UsageError("--from says which side a repair takes to be right.", hint="Add --repair.")
     reports = reporting.requested(report or ())
     with connected(dsn, "validate") as conn:
-        repaired = None
-        if repair:
-            with db.single_driver(conn):
-                repaired = repairing.run(conn, workspace)
+        repaired = carry_out(conn, workspace, from_side, yes) if repair else None
         result = checks.run(
             conn,
             workspace,
@@ -123,6 +131,9 @@ def validate(
         data = as_json(result)
         if repaired:
             data["repair"] = {
+                "run": repaired.run,
+                "from": repaired.side,
+                "rows_changed": repaired.changed,
                 "handed_to_writers": repaired.handed,
                 "settled_from_queue": repaired.drained,
                 "failed": repaired.failed,
@@ -131,10 +142,7 @@ def validate(
     else:
         out = console()
         if repaired:
-            handed = ", ".join(f"{n} of {mapping}" for mapping, n in repaired.handed.items() if n) or "none"
-            out.print(
-                f"Repair: {repaired.drained} settled from the queue, keys handed to the writers: {handed}, failed: {repaired.failed}."
-            )
+            print_repair(repaired)
         print_validation(out, result)
         print_next_steps(next_steps)
     raise typer.Exit(status)
