@@ -270,6 +270,9 @@ begin
          for each row when (old.is_primary and new.is_primary and new.disposition is distinct from old.disposition
                             and new.disposition = any (%L::text[]))
          execute function crmshift.tg_note_lead()', new.closed);
+    if tg_op = 'UPDATE' then
+        perform crmshift.accept_object('trigger', 'public.leads', 'crmshift_then_note_closed');
+    end if;
     return null;
 end
 $trigger$;

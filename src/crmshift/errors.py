@@ -75,6 +75,7 @@ _BY_SQLSTATE: dict[str, type[CrmshiftError]] = {
     "SH001": UsageError,  # unknown mapping
     "SH002": UsageError,  # unknown workspace
     "SH004": UsageError,  # keys of another shape than the mapping's
+    "SH005": Refused,  # row-level security hides rows
     "55P03": LockNotObtained,
     "40P01": LockNotObtained,
 }

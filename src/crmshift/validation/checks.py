@@ -25,8 +25,8 @@ def run(conn: Connection, workspace: UUID | None = None) -> Validation:
     ):
         raise UsageError(f"There is no workspace {workspace}.", hint="select id, name from workspaces lists them.")
     started = time.monotonic()
-    names = db.fetch_all(conn, "select name, title from crmshift.check_list order by rank, name")
-    checks = tuple(_check(conn, name, title, workspace) for name, title in names)
+    listed = db.fetch_all(conn, "select name, title, remedy, severity from crmshift.check_list order by rank, name")
+    checks = tuple(_check(conn, name, title, remedy, severity, workspace) for name, title, remedy, severity in listed)
     seconds = time.monotonic() - started
     number, at = _store(conn, workspace, checks, seconds)
     return Validation(
@@ -44,19 +44,19 @@ def run(conn: Connection, workspace: UUID | None = None) -> Validation:
     )
 
 
-def _check(conn: Connection, name: str, title: str, workspace: UUID | None) -> Check:
+def _check(conn: Connection, name: str, title: str, remedy: str, severity: str, workspace: UUID | None) -> Check:
     started = time.monotonic()
     rows = db.fetch_all(
         conn,
-        "select count(*) over (), subject, key, detail from crmshift.run_check(%s, %s) limit %s",
+        "select count(*) over (), subject, key, detail, workspace from crmshift.run_check(%s, %s) limit %s",
         [name, workspace, SAMPLE],
     )
-    findings = tuple(Finding(row[1], row[2], row[3]) for row in rows)
+    findings = tuple(Finding(row[1], row[2], row[3], workspace=row[4]) for row in rows)
     return Check(
         name=name,
         title=title,
-        remedy="",
-        severity=Severity.ERROR,
+        remedy=remedy,
+        severity=Severity(severity),
         entity=None,
         count=rows[0][0] if rows else 0,
         findings=findings,
@@ -80,8 +80,10 @@ def _store(conn: Connection, workspace: UUID | None, checks: tuple[Check, ...], 
 
 
 def require_installed(conn: Connection) -> None:
+    """Raises `Refused` where nothing is installed, or rows of either side are hidden from the role."""
     if db.fetch_value(conn, "select to_regclass('crmshift.check_list')") is None:
         raise Refused(
             "There is nothing to validate: crmshift is not installed in this database.",
             hint="Run: crmshift apply --to sync-layer",
         )
+    db.fetch_value(conn, "select crmshift.refuse_partial_view()")
