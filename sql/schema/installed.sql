@@ -24,12 +24,11 @@ comment on column crmshift.installed.at is 'When it was recorded.';
 create function crmshift.is_written_here(written xid) returns boolean
 language sql stable
 as $$
--- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it. Older ones need no look-up.
-select case when age($1) <= age(t.id::xid)
-            then pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress' else false end
-  from pg_current_xact_id_if_assigned() as t (id)
+-- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it.
+select pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress'
+  from pg_current_xact_id() as t (id)
 $$;
-comment on function crmshift.is_written_here(xid) is 'Whether the row that has this xmin was written by the present transaction.';
+comment on function crmshift.is_written_here(xid) is 'Whether the row that has this xmin was written by the present transaction. Asked only of those that are no older than it.';
 
 create function crmshift.objects(kinds text[] default null, only_written_here boolean default false)
 returns table (kind text, subject text, name text, definition text)
@@ -61,10 +60,10 @@ with relation as (
       join pg_attribute as a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
       left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     union all
-    -- Whether it is valid, constraints_validated asks.
+    -- Whether it is valid, constraints_validated asks; whether a column may be null, the column says.
     select 'constraint', t.name, c.conname::text,
            format('alter table %s add constraint %I %s', t.name, c.conname, regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', '')), c.xmin
-      from of_table as t join pg_constraint as c on c.conrelid = t.oid and c.contype <> 't' and c.conparentid = 0
+      from of_table as t join pg_constraint as c on c.conrelid = t.oid and c.contype not in ('t', 'n') and c.conparentid = 0
     union all
     select 'index', t.name, c.relname::text, pg_get_indexdef(i.indexrelid), i.xmin
       from of_table as t
@@ -108,7 +107,8 @@ with relation as (
 )
 select o.kind, o.subject, o.name, o.definition
   from o
- where ($1 is null or o.kind = any ($1)) and (not $2 or crmshift.is_written_here(o.written))
+ where ($1 is null or o.kind = any ($1))
+   and (not $2 or age(o.written) <= age(pg_current_xact_id_if_assigned()::xid) and crmshift.is_written_here(o.written))
 $$;
 comment on function crmshift.objects(text[], boolean) is 'Objects in this database as the catalogue words them now, of some kinds or all.';
 

@@ -28,8 +28,8 @@ with pair as (
       left join lateral (
           -- columns of legacy that the view gives another name: c.phone_number::text AS phone1
           select array_agg(m[1]) as of_legacy, array_agg(m[2]) as of_target
-            from regexp_matches(p.view, '\m' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
-                                        || '\.(\w+)(?:::[a-z ]+)? AS (\w+)', 'g') as m
+            from regexp_matches(p.view, '\(?\m' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
+                                        || '\.(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
       ) as n on o.polrelid = to_regclass(p.legacy)
      cross join lateral (
           select (select replace(string_agg(coalesce(n.of_target[array_position(n.of_legacy, m[1])], m[1]) || m[2], '' order by i), ' ', '')

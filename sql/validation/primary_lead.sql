@@ -4,7 +4,7 @@ returns table (subject text, key jsonb, detail text, workspace uuid)
 language sql stable
 as $$
 select 'leads', jsonb_build_object('customer_id', l.customer_id), format('%s leads, %s of them primary', count(*), count(*) filter (where l.is_primary)),
-       min(l.workspace_id::text)::uuid
+       (select o.workspace_id from public.leads as o where o.customer_id = l.customer_id limit 1)
   from public.leads as l
  where $1 is null or l.workspace_id = $1
  group by l.customer_id

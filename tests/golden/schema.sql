@@ -95,7 +95,8 @@ select i.kind, i.subject, i.name,
   left join crmshift.objects($1) as o using (kind, subject, name)
  -- What stood on a table that is gone went with it: a partition may go, and of any other table check_schema_unaltered says it.
  where o.kind is null and (i.name = '' or to_regclass(i.subject) is not null)
-    or o.definition <> i.definition
+    -- A trigger that also fires for sessions that play a replica does all that it was made for.
+    or o.definition <> i.definition and not (i.kind = 'trigger' and starts_with(o.definition, i.definition || '; '))
 $_$;
 
 -- Name: FUNCTION altered(kinds text[]); Type: COMMENT
@@ -846,6 +847,7 @@ COMMENT ON COLUMN crmshift.capture.overtaken IS 'Logs what of it a sync of the o
 CREATE FUNCTION crmshift.capture_of(of_source text) RETURNS SETOF crmshift.capture
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
     AS $_$
 select $1, o, crmshift.queueing_statement($1, o), crmshift.noting_statement($1, o), crmshift.nesting_statement($1, o), crmshift.overtaken_statement($1, o)
   from unnest(array['INSERT', 'UPDATE', 'DELETE']) as o
@@ -959,8 +961,8 @@ with pair as (
       left join lateral (
           -- columns of legacy that the view gives another name: c.phone_number::text AS phone1
           select array_agg(m[1]) as of_legacy, array_agg(m[2]) as of_target
-            from regexp_matches(p.view, '\m' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
-                                        || '\.(\w+)(?:::[a-z ]+)? AS (\w+)', 'g') as m
+            from regexp_matches(p.view, '\(?\m' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
+                                        || '\.(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
       ) as n on o.polrelid = to_regclass(p.legacy)
      cross join lateral (
           select (select replace(string_agg(coalesce(n.of_target[array_position(n.of_legacy, m[1])], m[1]) || m[2], '' order by i), ' ', '')
@@ -1155,7 +1157,9 @@ select 'crmshift.capture', jsonb_build_object('source', source, 'operation', ope
        case when w.source is null then 'its statements are gone' else 'its statements are not as crmshift.capture_of words them' end
   from (select w.* from (select distinct i.subject from crmshift.installed as i where i.kind = 'trigger' and i.name = 'crmshift_sync_insert') as s
          cross join lateral crmshift.capture_of(s.subject) as w
-         where exists (select from crmshift.feed as f where f.source = s.subject)) as e
+         where exists (select from crmshift.feed as f where f.source = s.subject)
+           -- Without its primary key there are none to word; of a table of the target check_schema_unaltered says it.
+           and exists (select from pg_catalog.pg_index as i where i.indrelid = to_regclass(s.subject) and i.indisprimary)) as e
   left join crmshift.capture as w using (source, operation)
  where w is distinct from e
 $$;
@@ -1241,7 +1245,7 @@ CREATE FUNCTION crmshift.check_primary_lead(of_workspace uuid DEFAULT NULL::uuid
     LANGUAGE sql STABLE
     AS $_$
 select 'leads', jsonb_build_object('customer_id', l.customer_id), format('%s leads, %s of them primary', count(*), count(*) filter (where l.is_primary)),
-       min(l.workspace_id::text)::uuid
+       (select o.workspace_id from public.leads as o where o.customer_id = l.customer_id limit 1)
   from public.leads as l
  where $1 is null or l.workspace_id = $1
  group by l.customer_id
@@ -1463,25 +1467,34 @@ Do: Carry it over (docs/writing-a-mapping.md), or leave it behind: name it in th
 CREATE FUNCTION crmshift.check_unmapped_statuses(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
     LANGUAGE sql STABLE
     AS $_$
-select 'contacts', jsonb_build_object('id', c.id), concat_ws(' ', s.name, 'means nothing to the mapping leads'), c.workspace_id
-  from public.contacts as c
-  left join public.leads as l on l.customer_id = c.id and l.is_primary
-  left join lateral (select e.disposition, e.appointment_status from crmshift.leads_expected as e where e.customer_id = c.id limit 1) as e on true
- cross join lateral (values ('lead_status', c.lead_status is not null and l.disposition is null and e.disposition is null),
-                            ('appointment_status', c.appointment_status is not null and l.appointment_status is null and e.appointment_status is null)) as s (name, lost)
- where ($1 is null or c.workspace_id = $1)
-   and (c.lead_status is not null and l.disposition is null or c.appointment_status is not null and l.appointment_status is null)
-   and s.lost
+with meets_none as materialized (
+    select c.id, c.workspace_id, c.lead_status is not null and l.disposition is null as status,
+           c.appointment_status is not null and l.appointment_status is null as appointment
+      from public.contacts as c
+      left join public.leads as l on l.customer_id = c.id and l.is_primary
+     where ($1 is null or c.workspace_id = $1)
+       and (c.lead_status is not null and l.disposition is null or c.appointment_status is not null and l.appointment_status is null)
+), comes_from_none as materialized (
+    select l.customer_id, l.workspace_id, l.disposition is not null and c.lead_status is null as status,
+           l.appointment_status is not null and c.appointment_status is null as appointment
+      from public.leads as l
+      join public.contacts as c on c.id = l.customer_id
+     where l.is_primary and ($1 is null or l.workspace_id = $1)
+       and (l.disposition is not null and c.lead_status is null or l.appointment_status is not null and c.appointment_status is null)
+)
+select 'contacts', jsonb_build_object('id', m.id), concat_ws(' ', s.name, 'means nothing to the mapping leads'), m.workspace_id
+  from meets_none as m
+  left join lateral (select e.disposition, e.appointment_status from crmshift.leads_expected as e where e.customer_id = m.id limit 1) as e on true
+ cross join lateral (values ('lead_status', m.status and e.disposition is null),
+                            ('appointment_status', m.appointment and e.appointment_status is null)) as s (name, lost)
+ where s.lost
 union all
-select 'leads', jsonb_build_object('customer_id', l.customer_id), concat_ws(' ', s.name, 'means nothing to the mapping contacts'), l.workspace_id
-  from public.leads as l
-  join public.contacts as c on c.id = l.customer_id
-  left join lateral (select e.lead_status, e.appointment_status from crmshift.contacts_expected as e where e.id = c.id limit 1) as e on true
- cross join lateral (values ('disposition', l.disposition is not null and c.lead_status is null and e.lead_status is null),
-                            ('appointment_status', l.appointment_status is not null and c.appointment_status is null and e.appointment_status is null)) as s (name, lost)
- where ($1 is null or l.workspace_id = $1) and l.is_primary
-   and (l.disposition is not null and c.lead_status is null or l.appointment_status is not null and c.appointment_status is null)
-   and s.lost
+select 'leads', jsonb_build_object('customer_id', m.customer_id), concat_ws(' ', s.name, 'means nothing to the mapping contacts'), m.workspace_id
+  from comes_from_none as m
+  left join lateral (select e.lead_status, e.appointment_status from crmshift.contacts_expected as e where e.id = m.customer_id limit 1) as e on true
+ cross join lateral (values ('disposition', m.status and e.lead_status is null),
+                            ('appointment_status', m.appointment and e.appointment_status is null)) as s (name, lost)
+ where s.lost
 $_$;
 
 -- Name: FUNCTION check_unmapped_statuses(of_workspace uuid); Type: COMMENT
@@ -2493,15 +2506,14 @@ COMMENT ON FUNCTION crmshift.is_transient(sqlstate text) IS 'Whether a cause pas
 CREATE FUNCTION crmshift.is_written_here(written xid) RETURNS boolean
     LANGUAGE sql STABLE
     AS $_$
--- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it. Older ones need no look-up.
-select case when age($1) <= age(t.id::xid)
-            then pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress' else false end
-  from pg_current_xact_id_if_assigned() as t (id)
+-- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it.
+select pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress'
+  from pg_current_xact_id() as t (id)
 $_$;
 
 -- Name: FUNCTION is_written_here(written xid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.is_written_here(written xid) IS 'Whether the row that has this xmin was written by the present transaction.';
+COMMENT ON FUNCTION crmshift.is_written_here(written xid) IS 'Whether the row that has this xmin was written by the present transaction. Asked only of those that are no older than it.';
 
 -- Name: keys_of(text, text[]); Type: FUNCTION
 
@@ -3244,10 +3256,10 @@ with relation as (
       join pg_attribute as a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
       left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     union all
-    -- Whether it is valid, constraints_validated asks.
+    -- Whether it is valid, constraints_validated asks; whether a column may be null, the column says.
     select 'constraint', t.name, c.conname::text,
            format('alter table %s add constraint %I %s', t.name, c.conname, regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', '')), c.xmin
-      from of_table as t join pg_constraint as c on c.conrelid = t.oid and c.contype <> 't' and c.conparentid = 0
+      from of_table as t join pg_constraint as c on c.conrelid = t.oid and c.contype not in ('t', 'n') and c.conparentid = 0
     union all
     select 'index', t.name, c.relname::text, pg_get_indexdef(i.indexrelid), i.xmin
       from of_table as t
@@ -3291,7 +3303,8 @@ with relation as (
 )
 select o.kind, o.subject, o.name, o.definition
   from o
- where ($1 is null or o.kind = any ($1)) and (not $2 or crmshift.is_written_here(o.written))
+ where ($1 is null or o.kind = any ($1))
+   and (not $2 or age(o.written) <= age(pg_current_xact_id_if_assigned()::xid) and crmshift.is_written_here(o.written))
 $_$;
 
 -- Name: FUNCTION objects(kinds text[], only_written_here boolean); Type: COMMENT
