@@ -1467,33 +1467,25 @@ Do: Carry it over (docs/writing-a-mapping.md), or leave it behind: name it in th
 CREATE FUNCTION crmshift.check_unmapped_statuses(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
     LANGUAGE sql STABLE
     AS $_$
-with meets_none as materialized (
-    select c.id, c.workspace_id, c.lead_status is not null and l.disposition is null as status,
-           c.appointment_status is not null and l.appointment_status is null as appointment
+with alone as materialized (
+    select c.id, c.workspace_id, c.lead_status, l.disposition, c.appointment_status as of_contact, l.appointment_status as of_lead
       from public.contacts as c
       left join public.leads as l on l.customer_id = c.id and l.is_primary
      where ($1 is null or c.workspace_id = $1)
-       and (c.lead_status is not null and l.disposition is null or c.appointment_status is not null and l.appointment_status is null)
-), comes_from_none as materialized (
-    select l.customer_id, l.workspace_id, l.disposition is not null and c.lead_status is null as status,
-           l.appointment_status is not null and c.appointment_status is null as appointment
-      from public.leads as l
-      join public.contacts as c on c.id = l.customer_id
-     where l.is_primary and ($1 is null or l.workspace_id = $1)
-       and (l.disposition is not null and c.lead_status is null or l.appointment_status is not null and c.appointment_status is null)
+       and ((c.lead_status is null) <> (l.disposition is null) or (c.appointment_status is null) <> (l.appointment_status is null))
 )
-select 'contacts', jsonb_build_object('id', m.id), concat_ws(' ', s.name, 'means nothing to the mapping leads'), m.workspace_id
-  from meets_none as m
-  left join lateral (select e.disposition, e.appointment_status from crmshift.leads_expected as e where e.customer_id = m.id limit 1) as e on true
- cross join lateral (values ('lead_status', m.status and e.disposition is null),
-                            ('appointment_status', m.appointment and e.appointment_status is null)) as s (name, lost)
+select 'contacts', jsonb_build_object('id', o.id), concat_ws(' ', s.name, 'means nothing to the mapping leads'), o.workspace_id
+  from alone as o
+  left join lateral (select e.disposition, e.appointment_status from crmshift.leads_expected as e where e.customer_id = o.id limit 1) as e on true
+ cross join lateral (values ('lead_status', o.lead_status is not null and o.disposition is null and e.disposition is null),
+                            ('appointment_status', o.of_contact is not null and o.of_lead is null and e.appointment_status is null)) as s (name, lost)
  where s.lost
 union all
-select 'leads', jsonb_build_object('customer_id', m.customer_id), concat_ws(' ', s.name, 'means nothing to the mapping contacts'), m.workspace_id
-  from comes_from_none as m
-  left join lateral (select e.lead_status, e.appointment_status from crmshift.contacts_expected as e where e.id = m.customer_id limit 1) as e on true
- cross join lateral (values ('disposition', m.status and e.lead_status is null),
-                            ('appointment_status', m.appointment and e.appointment_status is null)) as s (name, lost)
+select 'leads', jsonb_build_object('customer_id', o.id), concat_ws(' ', s.name, 'means nothing to the mapping contacts'), o.workspace_id
+  from alone as o
+  left join lateral (select e.lead_status, e.appointment_status from crmshift.contacts_expected as e where e.id = o.id limit 1) as e on true
+ cross join lateral (values ('disposition', o.disposition is not null and o.lead_status is null and e.lead_status is null),
+                            ('appointment_status', o.of_lead is not null and o.of_contact is null and e.appointment_status is null)) as s (name, lost)
  where s.lost
 $_$;
 
