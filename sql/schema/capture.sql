@@ -133,6 +133,8 @@ comment on function crmshift.noting_statement(text, text) is 'A statement that g
 
 create function crmshift.capture_of(of_source text) returns setof crmshift.capture
 language sql stable
+set search_path = pg_catalog, pg_temp  -- the same words in every session
+set quote_all_identifiers = off
 as $$
 select $1, o, crmshift.queueing_statement($1, o), crmshift.noting_statement($1, o), crmshift.nesting_statement($1, o), crmshift.overtaken_statement($1, o)
   from unnest(array['INSERT', 'UPDATE', 'DELETE']) as o

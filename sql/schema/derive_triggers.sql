@@ -310,7 +310,9 @@ begin
             using errcode = 'SH001', hint = 'select distinct source from crmshift.feed lists the mapped tables.';
     end if;
     for one in
-        select d.statement, l.name, l.trigger, w.tgenabled
+        select d.statement, l.name, l.trigger, w.tgenabled,
+               coalesce((select min(i.step) from crmshift.installed as i
+                          where i.kind = 'trigger' and to_regclass(i.subject) = root and i.name = l.trigger), 'accepted') as step
           from crmshift.trigger_statements(crmshift.describe_source(of_table) || jsonb_build_object(
                    'partitions', (select coalesce(jsonb_agg(p.name), '[]') from crmshift.partitions_of(of_table) as p))) as d
           join (select p.name, n.trigger, format('trigger %s on %s', n.trigger, p.name) as object
@@ -325,6 +327,7 @@ begin
         if one.tgenabled = 'A' then  -- as the table's: fires: always
             execute format('alter table %s enable always trigger %I', one.name, one.trigger);
         end if;
+        perform crmshift.accept_object('trigger', one.name, one.trigger, one.step);
         created := created + 1;
     end loop;
     -- Those of the table fire for sessions that play a replica, where the plan says so.
@@ -335,6 +338,7 @@ begin
           join pg_catalog.pg_trigger as t on t.tgrelid = root and t.tgname = c.tgname and t.tgenabled = 'A'
     loop
         execute format('alter table %s enable always trigger %I', one.name, one.tgname);
+        perform crmshift.accept_object('trigger', one.name, one.tgname);
     end loop;
     return created;
 end

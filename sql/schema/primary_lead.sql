@@ -268,6 +268,7 @@ begin
     if new.closed = '{}' then
         if exists (select from pg_catalog.pg_trigger as t where t.tgrelid = 'public.leads'::regclass and t.tgname = 'crmshift_then_note_closed') then
             drop trigger crmshift_then_note_closed on public.leads;
+            perform crmshift.accept_object('trigger', 'public.leads', 'crmshift_then_note_closed');
         end if;
         return null;
     end if;
@@ -277,6 +278,7 @@ begin
          for each row when (old.is_primary and new.is_primary and new.disposition is distinct from old.disposition
                             and new.disposition = any (%L::text[]))
          execute function crmshift.tg_note_lead()', new.closed);
+    perform crmshift.accept_object('trigger', 'public.leads', 'crmshift_then_note_closed');
     return null;
 end
 $trigger$;

@@ -11,4 +11,6 @@ select f.source, null::jsonb,
  where b.finished_at is null
    and not exists (select from crmshift.backfill as w where w.source = f.source and w.workspace_id = of_workspace and w.finished_at is not null)
 $$;
-comment on function crmshift.check_backfill_complete(uuid) is 'Every backfill is complete';
+comment on function crmshift.check_backfill_complete(uuid) is 'Every backfill is complete
+
+Do: crmshift apply --to parallel-operation, or crmshift backfill run; crmshift backfill status says what holds it.';

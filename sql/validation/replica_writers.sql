@@ -36,4 +36,6 @@ select a.source, jsonb_build_object('setting', 'session_replication_role'),
    and exists (select from pg_catalog.pg_settings as s
                 where s.name = 'session_replication_role' and s.reset_val = 'replica' and s.source = 'configuration file')
 $$;
-comment on function crmshift.check_replica_writers(uuid) is 'Nobody writes a mapped table past its sync triggers';
+comment on function crmshift.check_replica_writers(uuid) is 'Nobody writes a mapped table past its sync triggers
+
+Do: Attach the table with fires: always, or take the setting or the subscription away; then crmshift validate --repair for what was missed.';

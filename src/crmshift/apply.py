@@ -82,6 +82,7 @@ def _in_one_transaction(conn: Connection, run_id: UUID, step: Step) -> None:
     started = time.monotonic()
     with db.transaction(conn, lock_timeout=step.planned.lock_timeout):
         execute(conn, [s.sql for s in step.statements])
+        ledger.record_objects(conn, step)
         ledger.record(
             conn, run_id, step, action="apply", event="finished", duration=timedelta(seconds=time.monotonic() - started)
         )

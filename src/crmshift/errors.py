@@ -76,6 +76,7 @@ _BY_SQLSTATE: dict[str, type[CrmshiftError]] = {
     "SH002": UsageError,  # unknown workspace
     "SH003": Refused,  # a repair from the target before the backfill is complete
     "SH004": UsageError,  # keys of another shape than the mapping's
+    "SH005": Refused,  # row-level security hides rows
     "55P03": LockNotObtained,
     "40P01": LockNotObtained,
 }

@@ -1,4 +1,4 @@
-"""The only reader and writer of the ledger, crmshift.step_run."""
+"""The only reader and writer of the ledger, crmshift.step_run; and of what each step made, crmshift.installed."""
 
 from __future__ import annotations
 
@@ -114,6 +114,24 @@ def record(
                 __version__,
             ],
         )
+
+
+def record_objects(conn: Connection, step: Step) -> None:
+    """Record what the open transaction has written to the catalogue: the step's objects, as `validate` will expect them."""
+    if _records_objects(conn):
+        with translated():
+            conn.execute("select crmshift.record_objects(%s)", [step.name])
+
+
+def forget_objects(conn: Connection, step: Step) -> None:
+    """Expect the objects of the step no more: it is taken back."""
+    if _records_objects(conn):
+        with translated():
+            conn.execute("delete from crmshift.installed where step = %s", [step.name])
+
+
+def _records_objects(conn: Connection) -> bool:
+    return fetch_value(conn, "select to_regclass('crmshift.installed')") is not None
 
 
 def entries(conn: Connection, limit: int) -> list[Entry]:

@@ -117,6 +117,7 @@ def _in_one_transaction(
             started = time.monotonic()
             progress.step_started(step, "undo")
             execute(conn, [s.sql for s in step.undo])
+            ledger.forget_objects(conn, step)
             took = time.monotonic() - started
             if ledger.exists(conn):
                 ledger.record(conn, run_id, step, action="undo", event="finished", duration=timedelta(seconds=took))

@@ -230,6 +230,11 @@ NOTES_SQL = {
             pinned       boolean not null,
             foreign key (workspace_id, customer_id) references public.customers (workspace_id, cst_id) on update cascade on delete cascade
         );
+        alter table public.customer_notes enable row level security;
+        alter table public.customer_notes force row level security;
+        create policy customer_notes_of_workspace on public.customer_notes
+            using (workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid);
+        create policy customer_notes_of_owner on public.customer_notes to current_user using (true);
         """,
     "rollback/schema/customer_notes": "drop table public.customer_notes;",
     "mapping/customer_notes": """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -20,6 +20,16 @@ from crmshift.validation.result import SAMPLE, Accuracy, Check, Finding, Scope, 
 
 if TYPE_CHECKING:
     from psycopg.rows import TupleRow
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A check, as crmshift.check_list has it."""
+
+    name: str
+    title: str
+    remedy: str
+    severity: str
 
 
 def run(
@@ -66,13 +76,14 @@ def run(
             )
         }
         checks, compared = [], []
-        for name, title in _all(reader, "select name, title from crmshift.check_list order by rank, name"):
-            if name in entities:
-                mapping, entity = entities[name]
-                check, rows = _drift(reader, name, title, mapping, entity, selection, helpers, show_values)
+        for listed in _all(reader, "select name, title, remedy, severity from crmshift.check_list order by rank, name"):
+            known = _Known(*listed)
+            if known.name in entities:
+                mapping, entity = entities[known.name]
+                check, rows = _drift(reader, known, mapping, entity, selection, helpers, show_values)
                 compared.append((entity, rows))
             else:
-                check = _check(reader, name, title, workspace)
+                check = _check(reader, known, workspace)
             checks.append(check)
     result = Validation(
         number=None,
@@ -95,8 +106,7 @@ def run(
 
 def _drift(
     conn: Connection,
-    name: str,
-    title: str,
+    known: _Known,
     mapping: str,
     entity: str,
     selection: Selection,
@@ -109,10 +119,10 @@ def _drift(
     if show_values:
         findings = tuple(undisturbed(partial(compare.with_values, conn, f)) for f in findings)
     check = Check(
-        name=name,
-        title=title,
-        remedy="",
-        severity=Severity.ERROR,
+        name=known.name,
+        title=known.title,
+        remedy=known.remedy,
+        severity=Severity(known.severity),
         entity=entity,
         count=found.drifted,
         findings=findings,
@@ -123,21 +133,21 @@ def _drift(
     return check, found
 
 
-def _check(conn: Connection, name: str, title: str, workspace: UUID | None) -> Check:
+def _check(conn: Connection, known: _Known, workspace: UUID | None) -> Check:
     started = time.monotonic()
     rows = _all(
         conn,
-        "select count(*) over (), subject, key, detail from crmshift.run_check(%s, %s) limit %s",
-        [name, workspace, SAMPLE],
+        "select count(*) over (), subject, key, detail, workspace from crmshift.run_check(%s, %s) limit %s",
+        [known.name, workspace, SAMPLE],
     )
     return Check(
-        name=name,
-        title=title,
-        remedy="",
-        severity=Severity.ERROR,
+        name=known.name,
+        title=known.title,
+        remedy=known.remedy,
+        severity=Severity(known.severity),
         entity=None,
         count=rows[0][0] if rows else 0,
-        findings=tuple(Finding(row[1], row[2], row[3]) for row in rows),
+        findings=tuple(Finding(row[1], row[2], row[3], workspace=row[4]) for row in rows),
         by_kind={},
         by_workspace={},
         seconds=time.monotonic() - started,
@@ -179,8 +189,10 @@ def _require_standby(conn: Connection, reader: Connection, begun: runs.Position,
 
 
 def require_installed(conn: Connection) -> None:
+    """Raises `Refused` where nothing is installed, or rows of either side are hidden from the role."""
     if db.fetch_value(conn, "select to_regclass('crmshift.check_list')") is None:
         raise Refused(
             "There is nothing to validate: crmshift is not installed in this database.",
             hint="Run: crmshift apply --to sync-layer",
         )
+    db.fetch_value(conn, "select crmshift.refuse_partial_view()")

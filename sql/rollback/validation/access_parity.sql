@@ -1,0 +1,2 @@
+-- Undoes validation/access_parity.
+drop function crmshift.check_access_parity(uuid);

@@ -1,0 +1,2 @@
+-- Undoes validation/conflicts.
+drop function crmshift.check_conflicts(uuid);

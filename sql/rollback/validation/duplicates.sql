@@ -1,0 +1,2 @@
+-- Undoes validation/duplicates.
+drop function crmshift.check_duplicates(uuid);

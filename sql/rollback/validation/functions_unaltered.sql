@@ -1,0 +1,2 @@
+-- Undoes validation/functions_unaltered.
+drop function crmshift.check_functions_unaltered(uuid);

@@ -1,0 +1,2 @@
+-- Undoes validation/unmapped_columns.
+drop function crmshift.check_unmapped_columns(uuid);
