@@ -104,7 +104,9 @@ def test_every_check_says_what_must_hold_and_what_to_do(conn: psycopg.Connection
     for name, title, severity, remedy in listed:
         assert title and "\n" not in title and not title.endswith("."), name
         assert remedy, name
-        assert severity == ("warning" if name in ("access_parity", "unmapped_columns") else "error"), name
+        assert severity == (
+            "warning" if name in ("access_parity", "field_definitions", "unmapped_columns") else "error"
+        ), name
 
 
 # --- damage to what the steps made: statements, the check, and what it says ---------------------------------------------
@@ -482,7 +484,7 @@ ROWS: dict[str, tuple[str, Found]] = {
     "field definition of another workspace": (
         f"update appointment_custom_fields set field_id = '{FIELD_OF_OTHER_WORKSPACE}'",
         {
-            "workspaces_match": {
+            "field_definitions": {
                 (
                     "appointment_custom_fields",
                     f'{{"field_id": "{FIELD_OF_OTHER_WORKSPACE}", "appointment_id": 1}}',
