@@ -322,7 +322,7 @@ def test_writers_on_both_sides_never_raise_an_alarm(
             ),
             (
                 "delete from contacts where id = (select id from contacts where firstname is null and id > %(u)s limit 1)",
-                2,
+                4,
             ),
             (f"insert into customers (cst_id, workspace_id) values (%(u)s, '{OTHER_WORKSPACE}')", 1),
             (
