@@ -57,6 +57,12 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "SECONDS", 0.0)
 
 
+@pytest.fixture
+def ranges_of_a_history(small_ranges: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some twenty ranges of thousands of rows."""
+    monkeypatch.setattr(compare, "ROWS", 300)
+
+
 def drifted(result: Validation) -> dict[str, int]:
     return {c.name: c.count for c in result.checks if c.entity and c.count}
 
@@ -237,7 +243,7 @@ def test_ranges_leave_no_key_out_whichever_side_has_it_and_whenever_it_came(prob
         probe.execute("truncate probe_old, probe_new")
 
 
-def test_keys_of_several_columns_are_ranged_over_as_well(small_ranges: None, make_database: Make) -> None:
+def test_keys_of_several_columns_are_ranged_over_as_well(ranges_of_a_history: None, make_database: Make) -> None:
     dsn = make_database("history")
     apply_to(dsn, "parallel-operation")
     with psycopg.connect(dsn, autocommit=True) as conn, driver(dsn) as own:
@@ -254,7 +260,7 @@ def test_keys_of_several_columns_are_ranged_over_as_well(small_ranges: None, mak
         assert keys == sorted(keys), "the first ones, in order"
 
 
-def test_workers_share_the_ranges_and_find_the_same(small_ranges: None, make_database: Make) -> None:
+def test_workers_share_the_ranges_and_find_the_same(ranges_of_a_history: None, make_database: Make) -> None:
     dsn = make_database("history")
     apply_to(dsn, "parallel-operation")
     with psycopg.connect(dsn, autocommit=True) as conn, driver(dsn) as own:
@@ -445,7 +451,7 @@ def test_values_are_read_only_where_they_are_asked_for(make_database: Make) -> N
 # --- a part
 
 
-def test_since_compares_what_was_written_and_finds_what_is_gone(small_ranges: None, make_database: Make) -> None:
+def test_since_compares_what_was_written_and_finds_what_is_gone(ranges_of_a_history: None, make_database: Make) -> None:
     dsn = make_database("history")
     apply_to(dsn, "parallel-operation")
     with psycopg.connect(dsn, autocommit=True) as conn, driver(dsn) as own:
