@@ -10,7 +10,7 @@ from bench.command import crmshift
 from bench.databases import Databases, Template, calm, connect, text, timed
 from bench.scale import Scale
 from crmshift import db
-from crmshift.validation import compare
+from crmshift.validation import compare_rows
 
 MEGABYTE = 1024 * 1024
 
@@ -55,7 +55,7 @@ def _customers(dsn: str, contacts: int) -> float:
     conn = db.connect(dsn, "bench")
     try:
         started = time.perf_counter()
-        found = compare.run(conn, "customers", compare.Selection(), [])
+        found = compare_rows.run(conn, "customers", compare_rows.Selection(), [])
         took = time.perf_counter() - started
     finally:
         conn.close()

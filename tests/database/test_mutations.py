@@ -137,7 +137,7 @@ def validated(conn: psycopg.Connection) -> set[Found]:
         for counted, by_kind, by_workspace, findings in conn.execute(
             """
             select c.drifted, c.by_kind, c.by_workspace, c.findings
-              from crmshift.key_ranges(%(m)s, 2) as r cross join lateral crmshift.compare(%(m)s, null, r.after, r.up_to) as c
+              from crmshift.key_ranges(%(m)s, 2) as r cross join lateral crmshift.compare_rows(%(m)s, null, r.after, r.up_to) as c
             """,
             {"m": m.name},
         ):

@@ -19,7 +19,7 @@ from crmshift import db, overview
 from crmshift.embedded import EmbeddedServer
 from crmshift.embedded.account import home, server_account
 from crmshift.errors import CrmshiftError, LockNotObtained, Refused, UsageError
-from crmshift.validation import checks, compare, runs
+from crmshift.validation import checks, compare_rows, runs
 from crmshift.validation.result import Validation
 from tests.acceptance.commandline import must
 from tests.support.history import CONTACTS
@@ -52,15 +52,15 @@ def behind_the_triggers(conn: psycopg.Connection) -> Iterator[psycopg.Connection
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many ranges and many statements even of a few rows."""
-    monkeypatch.setattr(compare, "ROWS", 3)
-    monkeypatch.setattr(compare, "FIRST", 1)
-    monkeypatch.setattr(compare, "SECONDS", 0.0)
+    monkeypatch.setattr(compare_rows, "ROWS", 3)
+    monkeypatch.setattr(compare_rows, "FIRST", 1)
+    monkeypatch.setattr(compare_rows, "SECONDS", 0.0)
 
 
 @pytest.fixture
 def ranges_of_a_history(small_ranges: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some twenty ranges of thousands of rows."""
-    monkeypatch.setattr(compare, "ROWS", 300)
+    monkeypatch.setattr(compare_rows, "ROWS", 300)
 
 
 def drifted(result: Validation) -> dict[str, int]:
@@ -97,7 +97,7 @@ def probed(conn: psycopg.Connection) -> list[tuple[object, ...]]:
         conn.execute(
             """
             select f ->> 'key', f ->> 'kind', f -> 'columns'
-              from crmshift.key_ranges('probe', %s) as r cross join lateral crmshift.compare('probe', null, r.after, r.up_to) as c,
+              from crmshift.key_ranges('probe', %s) as r cross join lateral crmshift.compare_rows('probe', null, r.after, r.up_to) as c,
                    jsonb_array_elements(c.findings) as f order by f -> 'key' -> 'id'
             """,
             [size],
@@ -230,7 +230,7 @@ def test_ranges_leave_no_key_out_whichever_side_has_it_and_whenever_it_came(prob
             f["key"]["id"]
             for after, up_to in ranges
             for (findings,) in probe.execute(
-                "select findings from crmshift.compare('probe', null, %s, %s)",
+                "select findings from crmshift.compare_rows('probe', null, %s, %s)",
                 [
                     psycopg.types.json.Jsonb(after) if after else None,
                     psycopg.types.json.Jsonb(up_to) if up_to else None,
@@ -713,25 +713,27 @@ def test_a_range_that_a_standby_cancels_is_halved_and_tried_again(
 ) -> None:
     dsn = make_database("history")
     apply_to(dsn, "parallel-operation")
-    monkeypatch.setattr(compare, "ROWS", 500)
-    monkeypatch.setattr(compare, "FIRST", 8)
+    monkeypatch.setattr(compare_rows, "ROWS", 500)
+    monkeypatch.setattr(compare_rows, "FIRST", 8)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    real, sizes = compare._Ranges.compare, []
+    real, sizes = compare_rows._Ranges.compare, []
 
-    def cancelled(self: compare._Ranges, conn: db.Connection, taken: range) -> None:
+    def cancelled(self: compare_rows._Ranges, conn: db.Connection, taken: range) -> None:
         sizes.append(len(taken))
         if len(taken) > 2 or len(sizes) % 5 == 0:
             raise CrmshiftError("canceling statement due to conflict with recovery", sqlstate="40001")
         real(self, conn, taken)
 
-    monkeypatch.setattr(compare._Ranges, "compare", cancelled)
+    monkeypatch.setattr(compare_rows._Ranges, "compare", cancelled)
     with driver(dsn) as own:
         result = checks.run(own)
         assert result.clean
         assert result.accuracies[0].rows == CONTACTS + 5
         assert {8, 4, 2, 1} <= set(sizes)
         monkeypatch.setattr(
-            compare._Ranges, "compare", lambda *_: (_ for _ in ()).throw(CrmshiftError("conflict", sqlstate="40001"))
+            compare_rows._Ranges,
+            "compare",
+            lambda *_: (_ for _ in ()).throw(CrmshiftError("conflict", sqlstate="40001")),
         )
         with pytest.raises(LockNotObtained, match="cancelled"):
             checks.run(own)

@@ -1595,9 +1595,9 @@ COMMENT ON FUNCTION crmshift.check_workspaces_match(of_workspace uuid) IS 'Every
 
 Do: Find out which of the two workspaces is right, and write it where it is wrong; tenants see each other''s rows until then.';
 
--- Name: compare(text, uuid, jsonb, jsonb, double precision, bigint, xid8, integer); Type: FUNCTION
+-- Name: compare_rows(text, uuid, jsonb, jsonb, double precision, bigint, xid8, integer); Type: FUNCTION
 
-CREATE FUNCTION crmshift.compare(of_mapping text, of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, since xid8 DEFAULT NULL::xid8, most integer DEFAULT 20) RETURNS TABLE(rows bigint, compared bigint, drifted bigint, outstanding bigint, by_kind jsonb, by_workspace jsonb, findings jsonb)
+CREATE FUNCTION crmshift.compare_rows(of_mapping text, of_workspace uuid DEFAULT NULL::uuid, after jsonb DEFAULT NULL::jsonb, up_to jsonb DEFAULT NULL::jsonb, percent double precision DEFAULT NULL::double precision, seed bigint DEFAULT 0, since xid8 DEFAULT NULL::xid8, most integer DEFAULT 20) RETURNS TABLE(rows bigint, compared bigint, drifted bigint, outstanding bigint, by_kind jsonb, by_workspace jsonb, findings jsonb)
     LANGUAGE plpgsql
     SET jit TO 'off'
     SET work_mem TO '64MB'
@@ -1652,9 +1652,9 @@ begin
 end
 $_$;
 
--- Name: FUNCTION compare(of_mapping text, of_workspace uuid, after jsonb, up_to jsonb, percent double precision, seed bigint, since xid8, most integer); Type: COMMENT
+-- Name: FUNCTION compare_rows(of_mapping text, of_workspace uuid, after jsonb, up_to jsonb, percent double precision, seed bigint, since xid8, most integer); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.compare(of_mapping text, of_workspace uuid, after jsonb, up_to jsonb, percent double precision, seed bigint, since xid8, most integer) IS 'Compare one range of keys of a mapping, or a sample of it, or what was written since a horizon in it: how many rows there are on either side, how many drift, how many more stand in the queue, by kind and workspace, and the first of them.';
+COMMENT ON FUNCTION crmshift.compare_rows(of_mapping text, of_workspace uuid, after jsonb, up_to jsonb, percent double precision, seed bigint, since xid8, most integer) IS 'Compare one range of keys of a mapping, or a sample of it, or what was written since a horizon in it: how many rows there are on either side, how many drift, how many more stand in the queue, by kind and workspace, and the first of them.';
 
 -- Name: create_customer(uuid, jsonb); Type: FUNCTION
 

@@ -14,8 +14,8 @@ from uuid import UUID
 from crmshift import db
 from crmshift.db import Connection
 from crmshift.errors import Refused, UsageError
-from crmshift.validation import compare, runs
-from crmshift.validation.compare import Compared, Selection, undisturbed
+from crmshift.validation import compare_rows, runs
+from crmshift.validation.compare_rows import Compared, Selection, undisturbed
 from crmshift.validation.result import SAMPLE, Accuracy, Check, Finding, Scope, Severity, Validation
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ def _drift(
     show_values: bool,
 ) -> tuple[Check, Compared]:
     started = time.monotonic()
-    found = compare.run(conn, mapping, selection, workers)
+    found = compare_rows.run(conn, mapping, selection, workers)
     findings = found.findings
     if show_values:
-        findings = tuple(undisturbed(partial(compare.with_values, conn, f)) for f in findings)
+        findings = tuple(undisturbed(partial(compare_rows.with_values, conn, f)) for f in findings)
     check = Check(
         name=known.name,
         title=known.title,

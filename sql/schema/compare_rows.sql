@@ -88,7 +88,7 @@ end
 $$;
 comment on function crmshift.written_since(text, xid8, jsonb, jsonb) is 'Keys of a mapping whose rows, on either side, or the rows they hang on, were written since a horizon of transactions. What was deleted since is not among them.';
 
-create function crmshift.compare(of_mapping text, of_workspace uuid default null, after jsonb default null, up_to jsonb default null,
+create function crmshift.compare_rows(of_mapping text, of_workspace uuid default null, after jsonb default null, up_to jsonb default null,
                                  percent double precision default null, seed bigint default 0, since xid8 default null, most integer default 20)
 returns table (rows bigint, compared bigint, drifted bigint, outstanding bigint, by_kind jsonb, by_workspace jsonb, findings jsonb)
 language plpgsql volatile
@@ -143,4 +143,4 @@ begin
         $sql$, 'verdict_' || of_mapping) using suspects, of_workspace, of_mapping, rows, compared, most;
 end
 $$;
-comment on function crmshift.compare(text, uuid, jsonb, jsonb, double precision, bigint, xid8, integer) is 'Compare one range of keys of a mapping, or a sample of it, or what was written since a horizon in it: how many rows there are on either side, how many drift, how many more stand in the queue, by kind and workspace, and the first of them.';
+comment on function crmshift.compare_rows(text, uuid, jsonb, jsonb, double precision, bigint, xid8, integer) is 'Compare one range of keys of a mapping, or a sample of it, or what was written since a horizon in it: how many rows there are on either side, how many drift, how many more stand in the queue, by kind and workspace, and the first of them.';

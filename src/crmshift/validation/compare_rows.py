@@ -89,7 +89,7 @@ class _Ranges:
             conn,
             """
             select rows, compared, drifted, outstanding, by_kind, by_workspace, findings
-              from crmshift.compare(%s, %s, %s, %s, %s, %s, %s::text::xid8, %s)
+              from crmshift.compare_rows(%s, %s, %s, %s, %s, %s, %s::text::xid8, %s)
             """,
             [
                 self.mapping,
