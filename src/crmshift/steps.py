@@ -194,8 +194,15 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
             ),
             (Statement(f"backfill from {subject}", forget),),
         )
-    check = "select l.name, c.* from crmshift.check_list as l cross join lateral crmshift.run_check(l.name) as c"
-    return Step(planned, (Statement("all checks", check),), ())
+    compare = (
+        "select m.name, c.* from crmshift.mapping as m cross join lateral crmshift.key_ranges(m.name, 25000) as r\n"
+        " cross join lateral crmshift.compare_rows(m.name, null, r.after, r.up_to) as c\n where m.direction = 'to_target'"
+    )
+    check = (
+        "select l.name, c.* from crmshift.check_list as l cross join lateral crmshift.run_check(l.name) as c\n"
+        " where l.name not like 'drift\\_%'"
+    )
+    return Step(planned, (Statement("every row, by ranges of keys", compare), Statement("all other checks", check)), ())
 
 
 def _attach(planned: PlannedStep, description: dict[str, Any], derive: _Derivation) -> Step:
