@@ -1,0 +1,141 @@
+"""Reads a database's schema from the catalogue: a fixed number of queries, in one snapshot, whatever the number of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from crmshift.compare.model import Identity, Kind, Object, Schema, Value
+from crmshift.db import Connection, transaction, translated
+from crmshift.errors import DatabaseError, UsageError
+
+QUERIES = Path(__file__).parent / "queries"
+OF_SCHEMAS = (
+    *("relations", "columns", "constraints", "indexes", "triggers", "rules", "policies", "routines", "types"),
+    *("others", "default_privileges"),
+)
+OF_THE_DATABASE = ("extensions", "database", "unmodelled")
+
+Address = tuple[int, int, int]
+"""Of an object in pg_depend: catalogue, row, and column where it is one."""
+
+ATTEMPTS = 3
+
+# What PostgreSQL prints depends on these: how names are qualified, and how constants in expressions are written.
+_SETTINGS = {
+    "search_path": "",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_monetary": "C",
+    "xmlbinary": "base64",
+    # A view's definition is printed under a lock on what it reads.
+    "lock_timeout": "2s",
+}
+
+
+def read(conn: Connection, name: str, schemas: Iterable[str] = ()) -> Schema:
+    """The schema of a database: these schemas of it, or all but PostgreSQL's own and what belongs to none.
+
+    Raises `UsageError` for a schema that is not there, `LockNotObtained` where a table stays locked.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            with _prepared(conn, sorted(schemas)):
+                return Schema.of(name, conn.info.server_version // 10000, _objects(conn, sorted(schemas)))
+        except DatabaseError as error:
+            # PostgreSQL's printing functions look past the snapshot: what is dropped meanwhile fails them.
+            if error.sqlstate not in ("XX000", "42P01", "42704", "3F000") or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def _prepared(conn: Connection, schemas: list[str]) -> Iterator[None]:
+    with transaction(conn):
+        conn.execute("set transaction isolation level repeatable read, read only")
+        for setting, value in _SETTINGS.items():
+            conn.execute("select set_config(%s, %s, true)", [setting, value])
+        conn.execute("select set_config('crmshift.schemas', %s::text[]::text, true)", [schemas])
+        yield
+
+
+def _objects(conn: Connection, schemas: list[str]) -> list[Object]:
+    rows = _rows(conn, "schemas")
+    missing = sorted(set(schemas) - {row["name"] for row in rows})
+    if missing:
+        raise UsageError(f"There is no schema {', '.join(missing)} in this database.")
+    with translated():
+        namespaces = [row["objid"] for row in rows]
+        conn.execute("select set_config('crmshift.namespaces', %s::oid[]::text, true)", [namespaces])
+    for file in (*OF_SCHEMAS, *(() if schemas else OF_THE_DATABASE)):
+        rows += _rows(conn, file)
+    rows = _without_members_of_extensions(conn, rows)
+    found = {_address(row): row for row in rows}
+    for file in ("owners_and_grants", "comments"):
+        for fact in _rows(conn, file):
+            if (row := found.get(_address(fact))) is not None:
+                row["attributes"][fact["attribute"]] = fact["value"]
+    objects = {address: _object(row) for address, row in found.items()}
+    needs: dict[Address, set[Identity]] = {}
+    for row in _rows(conn, "dependencies"):
+        dependent, needed = _nearest(_address(row), objects), _nearest(_address(row, "ref"), objects)
+        if dependent and needed and dependent != needed:
+            needs.setdefault(dependent, set()).add(objects[needed].identity)
+            if objects[dependent].identity.kind is Kind.COLUMN:  # a table cannot be made before what its columns need
+                whole = (*dependent[:2], 0)
+                if whole in objects and needed[:2] != whole[:2]:
+                    needs.setdefault(whole, set()).add(objects[needed].identity)
+    return [replace(o, depends_on=frozenset(needs.get(address, ()))) for address, o in objects.items()]
+
+
+def _rows(conn: Connection, file: str) -> list[dict[str, Any]]:
+    from psycopg.rows import dict_row
+
+    query = (QUERIES / f"{file}.sql").read_text(encoding="utf-8")
+    with translated(), conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def _without_members_of_extensions(conn: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what extensions made, and what belongs to that."""
+    members = {(row["classid"], row["objid"]) for row in _rows(conn, "members")}
+    theirs = {
+        (row["schema"], row["name"]) for row in rows if not row["parent"] and (row["classid"], row["objid"]) in members
+    }
+    return [
+        row
+        for row in rows
+        if (row["classid"], row["objid"]) not in members
+        and not (row["parent"] and (row["schema"], row["parent"]) in theirs)
+    ]
+
+
+def _address(row: dict[str, Any], prefix: str = "") -> Address:
+    return (row[f"{prefix}classid"], row[f"{prefix}objid"], row[f"{prefix}objsubid"])
+
+
+def _nearest(address: Address, objects: dict[Address, Object]) -> Address | None:
+    """The object at an address, or for a part that is none by itself, its whole."""
+    whole = (*address[:2], 0)
+    return address if address in objects else whole if whole in objects else None
+
+
+def _object(row: dict[str, Any]) -> Object:
+    return Object(
+        Identity(Kind(row["kind"]), row["schema"], row["parent"], row["name"]),
+        _values(row["attributes"]),
+        _values(row["details"]),
+        derived=row["derived"],
+    )
+
+
+def _values(given: dict[str, Any]) -> dict[str, Value]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
