@@ -68,6 +68,11 @@ class Kind(StrEnum):
         return _POSITIONS[self]
 
 
+HOLDERS = frozenset(
+    {Kind.TABLE, Kind.FOREIGN_TABLE, Kind.VIEW, Kind.MATERIALIZED_VIEW, Kind.DOMAIN, Kind.COMPOSITE_TYPE}
+)
+"""Kinds that other objects belong to. Of these, no two in a schema have the same name."""
+
 _POSITIONS = {kind: n for n, kind in enumerate(Kind)}
 
 
@@ -137,6 +142,14 @@ class Schema:
     @cached_property
     def by_identity(self) -> Mapping[Identity, Object]:
         return MappingProxyType({o.identity: o for o in self.objects})
+
+    @cached_property
+    def _holders(self) -> Mapping[tuple[str, str], Identity]:
+        return {(o.identity.schema, o.identity.name): o.identity for o in self.objects if o.identity.kind in HOLDERS}
+
+    def holder(self, identity: Identity) -> Identity | None:
+        """What an object belongs to."""
+        return self._holders.get((identity.schema, identity.parent)) if identity.parent else None
 
     def children(self, schema: str, parent: str) -> Iterator[Object]:
         """The objects that belong to a table, view or domain."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from crmshift.compare.model import Identity, Kind, Object, Schema, Value
 from crmshift.db import Connection, transaction, translated
-from crmshift.errors import DatabaseError, UsageError
+from crmshift.errors import DatabaseError
 
 QUERIES = Path(__file__).parent / "queries"
 OF_SCHEMAS = (
@@ -44,12 +43,13 @@ _SETTINGS = {
 def read(conn: Connection, name: str, schemas: Iterable[str] = ()) -> Schema:
     """The schema of a database: these schemas of it, or all but PostgreSQL's own and what belongs to none.
 
-    Raises `UsageError` for a schema that is not there, `LockNotObtained` where a table stays locked.
+    Raises `LockNotObtained` where a table stays locked.
     """
     for attempt in range(ATTEMPTS):
         try:
-            with _prepared(conn, sorted(schemas)):
-                return Schema.of(name, conn.info.server_version // 10000, _objects(conn, sorted(schemas)))
+            with transaction(conn):
+                conn.execute("set transaction isolation level repeatable read, read only")
+                return read_within(conn, name, schemas)
         except DatabaseError as error:
             # PostgreSQL's printing functions look past the snapshot: what is dropped meanwhile fails them.
             if error.sqlstate not in ("XX000", "42P01", "42704", "3F000") or attempt == ATTEMPTS - 1:
@@ -57,21 +57,17 @@ def read(conn: Connection, name: str, schemas: Iterable[str] = ()) -> Schema:
     raise AssertionError("unreachable")
 
 
-@contextmanager
-def _prepared(conn: Connection, schemas: list[str]) -> Iterator[None]:
-    with transaction(conn):
-        conn.execute("set transaction isolation level repeatable read, read only")
+def read_within(conn: Connection, name: str, schemas: Iterable[str] = ()) -> Schema:
+    """The same in the transaction that is open, with what that has made itself; until its end it keeps the settings needed here."""
+    with translated():
         for setting, value in _SETTINGS.items():
             conn.execute("select set_config(%s, %s, true)", [setting, value])
-        conn.execute("select set_config('crmshift.schemas', %s::text[]::text, true)", [schemas])
-        yield
+        conn.execute("select set_config('crmshift.schemas', %s::text[]::text, true)", [sorted(schemas)])
+    return Schema.of(name, conn.info.server_version // 10000, _objects(conn, sorted(schemas)))
 
 
 def _objects(conn: Connection, schemas: list[str]) -> list[Object]:
     rows = _rows(conn, "schemas")
-    missing = sorted(set(schemas) - {row["name"] for row in rows})
-    if missing:
-        raise UsageError(f"There is no schema {', '.join(missing)} in this database.")
     with translated():
         namespaces = [row["objid"] for row in rows]
         conn.execute("select set_config('crmshift.namespaces', %s::oid[]::text, true)", [namespaces])

@@ -40,7 +40,10 @@ select 'cast', '', '', format('%s as %s', c.castsource::regtype, c.casttarget::r
            'context', case c.castcontext when 'i' then 'implicit' when 'a' then 'assignment' when 'e' then 'explicit' end,
            'method', case c.castmethod when 'f' then 'function' when 'i' then 'inout' when 'b' then 'binary' end)),
        json_build_object(), false, 'pg_cast'::regclass, c.oid, 0
-  from pg_cast as c where c.oid >= 16384
+  from pg_cast as c
+ where c.oid >= 16384
+   -- That of a range to its multirange is part of it.
+   and not exists (select from pg_depend as d where d.classid = 'pg_cast'::regclass and d.objid = c.oid and d.deptype = 'i')
 union all
 select 'language', '', '', l.lanname,
        json_strip_nulls(json_build_object(

@@ -1,7 +1,8 @@
--- Tables, partitions, foreign tables, views, materialized views and sequences.
+-- Tables, partitions, foreign tables, views, materialized views and sequences. The sequence of an identity column belongs to its table.
 select case c.relkind when 'r' then 'table' when 'p' then 'table' when 'f' then 'foreign table' when 'v' then 'view'
             when 'm' then 'materialized view' when 'S' then 'sequence' end as kind,
-       n.nspname as schema, '' as parent, c.relname as name,
+       n.nspname as schema,
+       case when owned.deptype = 'i' then owned.table else '' end as parent, c.relname as name,
        json_strip_nulls(json_build_object(
            'persistence', case c.relpersistence when 'u' then 'unlogged' when 't' then 'temporary' end,
            'partitioned by', pg_get_partkeydef(c.oid),
@@ -52,8 +53,9 @@ select case c.relkind when 'r' then 'table' when 'p' then 'table' when 'f' then 
   left join pg_am as am on am.oid = c.relam
   left join pg_sequence as q on q.seqrelid = c.oid
   left join lateral (
-      select d.deptype, d.refobjid::regclass::text || '.' || quote_ident(a.attname) as column
+      select d.deptype, t.relname as table, t.oid::regclass::text || '.' || quote_ident(a.attname) as column
         from pg_depend as d
+        join pg_class as t on t.oid = d.refobjid
         join pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
        where c.relkind = 'S' and d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0
          and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')) as owned on true
