@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from crmshift.compare.model import Identity, Kind, Object, Schema, Value
-from crmshift.compare.versions import as_of
+from crmshift.compare.versions import between
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,6 @@ def compare(
 ) -> Comparison:
     """Everything that differs, but for what is left out. What only one side has is named once, without what belongs to it."""
     kinds, patterns = frozenset(only), tuple(ignore)
-    older = min(a.version, b.version) if a.version != b.version else None
     found = []
     for identity in sorted(a.by_identity.keys() | b.by_identity.keys(), key=lambda i: i.sort_key):
         if (kinds and identity.kind not in kinds) or any(p.matches(identity) for p in patterns):
@@ -94,7 +93,7 @@ def compare(
         if identity.parent and a.holder(identity) != b.holder(identity):
             continue  # what it belongs to is named already
         if old and new:
-            changes = [*_changes(old, new, older)]
+            changes = [*_changes(old, new, sorted((a.version, b.version)))]
             if column_order and identity.kind is Kind.TABLE:
                 changes += _order_of_columns(a, b, identity)
             kept = tuple(c for c in changes if not any(p.matches(identity, c.attribute) for p in patterns))
@@ -105,8 +104,9 @@ def compare(
     return Comparison(a, b, tuple(found))
 
 
-def _changes(old: Object, new: Object, older: int | None) -> Iterator[Change]:
-    before, after = (as_of(older, o.attributes) if older else o.attributes for o in (old, new))
+def _changes(old: Object, new: Object, versions: Sequence[int]) -> Iterator[Change]:
+    older, newer = versions
+    before, after = (o.attributes if older == newer else between(older, newer, o) for o in (old, new))
     for attribute in dict.fromkeys([*before, *after]):
         if before.get(attribute) != after.get(attribute):
             yield Change(attribute, before.get(attribute), after.get(attribute))

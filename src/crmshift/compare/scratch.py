@@ -42,8 +42,6 @@ class Workshop:
                 )
                 conn = db.sibling(self.admin, "scratch", name)
                 try:
-                    if owner:
-                        conn.execute(sql.SQL("set role {}").format(sql.Identifier(owner)))
                     yield conn
                 finally:
                     conn.close()

@@ -12,7 +12,7 @@ from crmshift import db
 from crmshift.compare import script, snapshot
 from crmshift.compare.model import Schema
 from crmshift.compare.read import read
-from crmshift.compare.scratch import EMBEDDED, Workshop, workshop
+from crmshift.compare.scratch import EMBEDDED, Workshop, may_create, workshop
 from crmshift.db import Connection
 from crmshift.errors import UsageError
 
@@ -75,7 +75,7 @@ def read_all(sources: Sequence[Source], schemas: Sequence[str], scratch: str | N
         shop = None
         if any(s.is_sql for s in sources):
             first = next(iter(connections.values()), None)
-            server = None if scratch == EMBEDDED else stack.enter_context(_connected(scratch)) if scratch else first
+            server = stack.enter_context(scratch_server(scratch, first))
             version = next((s.version for s in read_already.values()), None)
             if first is not None:
                 version = first.info.server_version // 10000
@@ -85,7 +85,7 @@ def read_all(sources: Sequence[Source], schemas: Sequence[str], scratch: str | N
             if source in connections:
                 found.append(read(connections[source], database_name(connections[source]), schemas))
             elif source in read_already:
-                found.append(_only(read_already[source], schemas))
+                found.append(only(read_already[source], schemas))
             else:
                 assert shop is not None
                 found.append(_loaded(shop, source, schemas))
@@ -93,6 +93,20 @@ def read_all(sources: Sequence[Source], schemas: Sequence[str], scratch: str | N
     if missing:
         raise UsageError(f"There is no schema {', '.join(missing)}: neither side has it.")
     return tuple(found)
+
+
+@contextmanager
+def scratch_server(choice: str | None, otherwise: Connection | None) -> Iterator[Connection | None]:
+    """The server that --scratch names, else the one given; None for an embedded one. Raises `UsageError` where no database can be made there."""
+    if choice is None or choice == EMBEDDED:
+        yield None if choice else otherwise
+        return
+    with _connected(choice) as conn:
+        if not may_create(conn, None):
+            raise UsageError(
+                "The role of --scratch may not create databases.", hint=f"Give another, or --scratch {EMBEDDED}."
+            )
+        yield conn
 
 
 @contextmanager
@@ -121,8 +135,8 @@ def _loaded(shop: Workshop, source: Source, schemas: Sequence[str]) -> Schema:
         return read(conn, f"{source.form} {source.given}", schemas)
 
 
-def _only(schema: Schema, schemas: Sequence[str]) -> Schema:
-    """A snapshot as if only these schemas of it had been read."""
+def only(schema: Schema, schemas: Sequence[str]) -> Schema:
+    """What was read, as if only these schemas had been."""
     if not schemas:
         return schema
     return Schema.of(schema.name, schema.version, (o for o in schema.objects if o.identity.schema in schemas))

@@ -45,7 +45,7 @@ select case c.relkind when 'r' then 'table' when 'p' then 'table' when 'f' then 
            'cache', q.seqcache::text, 'cycle', case when q.seqcycle then 'yes' end,
            'owned by', case when owned.deptype = 'a' then owned.column end,
            'identity of', case when owned.deptype = 'i' then owned.column end)) as attributes,
-       json_build_object() as details,
+       json_build_object('quoted name', c.oid::regclass::text) as details,
        false as derived,
        'pg_class'::regclass::oid as classid, c.oid as objid, 0 as objsubid
   from pg_class as c
