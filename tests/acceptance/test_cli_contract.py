@@ -31,6 +31,7 @@ COMMANDS = (
     "backfill resume",
     "backfill set",
     "validate",
+    "compare",
     "status",
     "log",
     "sync status",

@@ -18,11 +18,13 @@ from crmshift.compare.difference import Change, Comparison, compare, elements
 from crmshift.compare.model import Kind, Schema, Value
 from crmshift.compare.read import read, read_within
 from crmshift.db import Connection, connect
+from tests.compare.conftest import ROLES
 from tests.support.databases import Databases
-from tests.support.servers import Server
+from tests.support.servers import Choice, Server, Servers
 
 CORPUS = Path(__file__).parent / "corpus"
 CASES = sorted(path.parent.relative_to(CORPUS).as_posix() for path in CORPUS.glob("*/*/a.sql"))
+NEWEST = 18
 LONG = ("body", "arguments")
 VIEWS = (Kind.VIEW, Kind.MATERIALIZED_VIEW)
 
@@ -79,6 +81,24 @@ def test_exactly_what_differs_is_found(
     alone = any("concurrently" in (folder / f"{side}.sql").read_text() for side in "ab")
     a, b = (loaded(db("empty") if alone else workbench, folder / f"{side}.sql") for side in "ab")
     assert sorted(lines(compare(a, b))) == sorted((folder / "expected.txt").read_text().splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted({case.partition("/")[0] for case in CASES}))
+def test_a_schema_is_the_same_on_every_version(
+    kind: str, server: Server, servers: Servers, roles: None, workbench: Connection
+) -> None:
+    """What PostgreSQL 18 makes of a file is what this version does."""
+    if server.version == NEWEST:
+        pytest.skip("it is the one to compare with")
+    other = connect(servers.get(Choice(str(NEWEST))).dsn("postgres"), "tests")
+    with other, other.transaction(force_rollback=True):
+        for role in ROLES:
+            other.execute(f"create role {role}")
+        for file in (CORPUS / case / "b.sql" for case in CASES if case.startswith(f"{kind}/")):
+            text = file.read_text()
+            if "-- needs" not in text and "concurrently" not in text:
+                assert not list(lines(compare(loaded(workbench, file), loaded(other, file)))), file
 
 
 def test_the_corpus_is_whole() -> None:

@@ -273,4 +273,4 @@ def _differing(old: list[str], new: list[str]) -> list[str]:
 
 
 def _line(value: Value | None) -> str:
-    return "nothing" if value is None else value if isinstance(value, str) else ", ".join(value)
+    return "—" if value is None else value if isinstance(value, str) else ", ".join(value)

@@ -74,8 +74,14 @@ def read_both(conn: Connection, compiled_in: Callable[[Connection], Compiled], s
                     execute(made, [s.sql for s in step.statements])
         after = read(made, f"plan {here.plan.name}, {len(applied)} of {len(here.plan.steps)} steps applied")
     ours = [o for o in after.objects if o.identity not in before.by_identity]
+    # What they are attached to is taken as it is, on both sides.
+    holders = {live.holder(o.identity) for o in ours}
+    given = {live.by_identity[i] for i in holders if i is not None and i in before.by_identity}
     return Drift(
-        _made_by_us(live, ours, owner), Schema.of(after.name, after.version, ours), len(applied), len(here.plan.steps)
+        Schema.of(live.name, live.version, {*_made_by_us(live, ours, owner), *given}),
+        Schema.of(after.name, after.version, {*ours, *given}),
+        len(applied),
+        len(here.plan.steps),
     )
 
 
@@ -84,7 +90,7 @@ def _execute(conn: Connection, statement: sql.SQL | sql.Composed) -> None:
         conn.execute(statement)
 
 
-def _made_by_us(live: Schema, expected: Sequence[Object], owner: str) -> Schema:
+def _made_by_us(live: Schema, expected: Sequence[Object], owner: str) -> Iterator[Object]:
     """Of the live database what crmshift makes, all else in its own schema, and all policies of its tables: they work together.
 
     What else others add to its tables, indexes and grants above all, is theirs. So are grants that default privileges explain.
@@ -118,7 +124,7 @@ def _made_by_us(live: Schema, expected: Sequence[Object], owner: str) -> Schema:
         attributes = {name: value for name, value in o.attributes.items() if name != "grants"}
         return replace(o, attributes=attributes | ({"grants": grants} if grants else {}))
 
-    return Schema.of(live.name, live.version, (without_others_grants(o) for o in live.objects if kept(o)))
+    return (without_others_grants(o) for o in live.objects if kept(o))
 
 
 def _grants(o: Object) -> tuple[str, ...]:

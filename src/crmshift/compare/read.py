@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +78,36 @@ def _objects(conn: Connection, schemas: list[str]) -> list[Object]:
         for fact in _rows(conn, file):
             if (row := found.get(_address(fact))) is not None:
                 row["attributes"][fact["attribute"]] = fact["value"]
-    objects = {address: _object(row) for address, row in found.items()}
+    identities = {a: Identity(Kind(row["kind"]), row["schema"], row["parent"], row["name"]) for a, row in found.items()}
+    needs = _dependencies(conn, identities)
+    return [
+        Object(
+            identities[address],
+            _values(row["attributes"]),
+            _values(row["details"]),
+            frozenset(needs.get(address, ())),
+            row["derived"],
+        )
+        for address, row in found.items()
+    ]
+
+
+def _dependencies(conn: Connection, identities: dict[Address, Identity]) -> dict[Address, set[Identity]]:
+    """What each object depends on; a table also on what its columns do, for it cannot be made before."""
+
+    def nearest(address: Address) -> Address:
+        """The object at an address; the whole, for a part that is no object by itself."""
+        return address if address in identities else (*address[:2], 0)
+
     needs: dict[Address, set[Identity]] = {}
     for row in _rows(conn, "dependencies"):
-        dependent, needed = _nearest(_address(row), objects), _nearest(_address(row, "ref"), objects)
-        if dependent and needed and dependent != needed:
-            needs.setdefault(dependent, set()).add(objects[needed].identity)
-            if objects[dependent].identity.kind is Kind.COLUMN:  # a table cannot be made before what its columns need
-                whole = (*dependent[:2], 0)
-                if whole in objects and needed[:2] != whole[:2]:
-                    needs.setdefault(whole, set()).add(objects[needed].identity)
-    return [replace(o, depends_on=frozenset(needs.get(address, ()))) for address, o in objects.items()]
+        dependent, needed = nearest(_address(row)), nearest(_address(row, "ref"))
+        if dependent not in identities or needed not in identities or dependent == needed:
+            continue
+        needs.setdefault(dependent, set()).add(identities[needed])
+        if identities[dependent].kind is Kind.COLUMN and needed[:2] != dependent[:2]:
+            needs.setdefault((*dependent[:2], 0), set()).add(identities[needed])
+    return needs
 
 
 def _rows(conn: Connection, file: str) -> list[dict[str, Any]]:
@@ -116,21 +134,6 @@ def _without_members_of_extensions(conn: Connection, rows: list[dict[str, Any]])
 
 def _address(row: dict[str, Any], prefix: str = "") -> Address:
     return (row[f"{prefix}classid"], row[f"{prefix}objid"], row[f"{prefix}objsubid"])
-
-
-def _nearest(address: Address, objects: dict[Address, Object]) -> Address | None:
-    """The object at an address, or for a part that is none by itself, its whole."""
-    whole = (*address[:2], 0)
-    return address if address in objects else whole if whole in objects else None
-
-
-def _object(row: dict[str, Any]) -> Object:
-    return Object(
-        Identity(Kind(row["kind"]), row["schema"], row["parent"], row["name"]),
-        _values(row["attributes"]),
-        _values(row["details"]),
-        derived=row["derived"],
-    )
 
 
 def _values(given: dict[str, Any]) -> dict[str, Value]:

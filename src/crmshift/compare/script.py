@@ -72,7 +72,7 @@ def statements(path: Path) -> Iterator[Statement]:
             position = _end_of_comment(text, position)
         if token["block"] or token["comment"] or token[0].isspace():
             continue
-        if token["mark"] == "\\" and start is None:
+        if token["mark"] == "\\":
             end = text.find("\n", token.start())
             position = len(text) if end < 0 else end
             if not _HARMLESS.match(text, token.start()):
@@ -104,7 +104,7 @@ def run(conn: Connection, path: Path, *, server_is_ours: bool) -> None:
     """Run a file. Raises with file and line where a statement fails, or where it would change a server that is not ours."""
     import psycopg
 
-    for statement in statements(path):
+    for statement in list(statements(path)):  # what is wrong with the file is known before anything runs
         if statement.concerns_the_server and not server_is_ours:
             raise UsageError(
                 f"{path}, line {statement.line}: this changes the whole server, not only the scratch database that the file is loaded into.",

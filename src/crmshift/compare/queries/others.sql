@@ -47,7 +47,8 @@ union all
 select 'operator family', n.nspname, '', format('%s using %s', f.opfname, am.amname),
        json_strip_nulls(json_build_object(
            'operators', (select array_agg(format('%s %s%s', o.amopstrategy, o.amopopr::regoperator,
-                                                 case when o.amopsortfamily <> 0 then ' for order by ' || o.amopsortfamily::text else '' end)
+                                                 (select format(' for order by %I.%I', s.nspname, sorting.opfname) from pg_opfamily as sorting
+                                                   join pg_namespace as s on s.oid = sorting.opfnamespace where sorting.oid = o.amopsortfamily))
                                           order by o.amopstrategy, o.amopopr::regoperator::text) from pg_amop as o where o.amopfamily = f.oid),
            'functions', (select array_agg(format('%s (%s, %s) %s', p.amprocnum, p.amproclefttype::regtype, p.amprocrighttype::regtype, p.amproc::regprocedure)
                                           order by p.amprocnum, p.amproc::regprocedure::text) from pg_amproc as p where p.amprocfamily = f.oid))),

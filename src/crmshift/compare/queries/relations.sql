@@ -4,7 +4,7 @@ select case c.relkind when 'r' then 'table' when 'p' then 'table' when 'f' then 
        n.nspname as schema,
        case when owned.deptype = 'i' then owned.table else '' end as parent, c.relname as name,
        json_strip_nulls(json_build_object(
-           'persistence', case c.relpersistence when 'u' then 'unlogged' when 't' then 'temporary' end,
+           'persistence', case c.relpersistence when 'u' then 'unlogged' end,
            'partitioned by', pg_get_partkeydef(c.oid),
            'partition of', case when c.relispartition then
                (select i.inhparent::regclass::text from pg_inherits as i where i.inhrelid = c.oid) end,
