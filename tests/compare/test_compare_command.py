@@ -110,6 +110,12 @@ def test_a_schema_that_one_side_lacks_is_a_difference(one: str, tmp_path: Path) 
     assert told(answer) == {("added", "schema", "crm.crm"), ("added", "table", "crm.t")}
 
 
+def test_of_a_table_that_one_side_lacks_parts_can_be_asked_for(one: str, tmp_path: Path) -> None:
+    both = ("compare", "--from", one, "--to", write(tmp_path / "none.sql", ""), "--format", "json")
+    assert told(must(1, *both)) == {("removed", "table", "public.t")}
+    assert told(must(1, *both, "--only", "index")) == {("removed", "index", "public.t.i")}
+
+
 def test_the_order_of_columns_counts_on_request(tmp_path: Path) -> None:
     a, b = (
         write(tmp_path / "a.sql", "create table t (a int, b int);"),

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from crmshift.compare import script
-from crmshift.compare.difference import Change, Comparison, compare, elements
+from crmshift.compare.difference import Change, Comparison, compare
 from crmshift.compare.model import Kind, Schema, Value
 from crmshift.compare.read import read, read_within
 from crmshift.db import Connection, connect
@@ -40,7 +40,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    parts = elements(change.old, change.new)
+    parts = change.elements
     if parts is not None:
         return f"{change.attribute}: {', '.join([*(f'-{p}' for p in parts[0]), *(f'+{p}' for p in parts[1])])}"
     return f"{change.attribute}: {_text(change.old)} -> {_text(change.new)}"

@@ -70,7 +70,7 @@ def compare(
         typer.Option(
             "--ignore",
             metavar="PATTERN",
-            help="Leave out [KIND:]NAME[@ATTRIBUTE], as in 'public.audit_*', 'index:*_tmp', '@owner'; may be repeated.",
+            help="Leave out NAME, KIND:NAME or NAME@ATTRIBUTE, as in 'public.audit_*', 'index:*_tmp', '@owner'; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -248,10 +248,8 @@ def _shown(change: Change) -> Text:
     """An attribute old → new; of a long text the lines that differ, of a list what comes and goes."""
     from rich.text import Text
 
-    from crmshift.compare.difference import elements
-
     shown = Text(overflow="fold")
-    parts = elements(change.old, change.new)
+    parts = change.elements
     if parts is not None:
         shown.append(change.attribute, style="dim")
         for sign, style, given in (("- ", "red", parts[0]), ("+ ", "green", parts[1])):

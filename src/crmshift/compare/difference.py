@@ -9,6 +9,9 @@ from fnmatch import fnmatchcase
 from crmshift.compare.model import Identity, Kind, Object, Schema, Value
 from crmshift.compare.versions import between
 
+ORDERED = frozenset({"labels", "fields", "inherits", "order of columns"})
+"""Attributes of several parts whose order counts."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -17,6 +20,14 @@ class Change:
     attribute: str
     old: Value | None
     new: Value | None
+
+    @property
+    def elements(self) -> tuple[Sequence[str], Sequence[str]] | None:
+        """Of values of several parts: those that go and those that come; None for others, and where their order counts."""
+        if isinstance(self.old, str) or isinstance(self.new, str) or self.attribute in ORDERED:
+            return None
+        old, new = self.old or (), self.new or ()
+        return [e for e in old if e not in new], [e for e in new if e not in old]
 
 
 @dataclass(frozen=True)
@@ -85,13 +96,22 @@ def compare(
 ) -> Comparison:
     """Everything that differs, but for what is left out. What only one side has is named once, without what belongs to it."""
     kinds, patterns = frozenset(only), tuple(ignore)
+
+    def counts(identity: Identity | None) -> bool:
+        return (
+            identity is not None
+            and (not kinds or identity.kind in kinds)
+            and not any(p.matches(identity) for p in patterns)
+        )
+
     found = []
     for identity in sorted(a.by_identity.keys() | b.by_identity.keys(), key=lambda i: i.sort_key):
-        if (kinds and identity.kind not in kinds) or any(p.matches(identity) for p in patterns):
+        if not counts(identity):
             continue
+        holders = (a.holder(identity), b.holder(identity))
+        if holders[0] != holders[1] and any(map(counts, holders)):
+            continue  # what it belongs to is named
         old, new = a.by_identity.get(identity), b.by_identity.get(identity)
-        if identity.parent and a.holder(identity) != b.holder(identity):
-            continue  # what it belongs to is named already
         if old and new:
             changes = [*_changes(old, new, sorted((a.version, b.version)))]
             if column_order and identity.kind is Kind.TABLE:
@@ -126,12 +146,3 @@ def _order_of_columns(a: Schema, b: Schema, table: Identity) -> Iterator[Change]
     old, new = names(a, b), names(b, a)
     if old != new:
         yield Change("order of columns", old, new)
-
-
-def elements(old: Value | None, new: Value | None) -> tuple[Sequence[str], Sequence[str]] | None:
-    """Of a value of several parts: those that go and those that come; None for other values, or where only the order differs."""
-    if isinstance(old, str) or isinstance(new, str):
-        return None
-    before, after = old or (), new or ()
-    gone, come = [e for e in before if e not in after], [e for e in after if e not in before]
-    return (gone, come) if gone or come else None

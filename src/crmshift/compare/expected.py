@@ -31,12 +31,10 @@ OWN_SCHEMA = "crmshift"
 
 @dataclass(frozen=True)
 class Drift:
-    """The two sides to compare: the live database and what the plan says, each only what crmshift makes; and how far that is applied."""
+    """The two sides to compare: the live database and what the plan says, each only as far as crmshift makes it."""
 
     live: Schema
     expected: Schema
-    applied: int
-    steps: int
 
 
 def read_both(conn: Connection, compiled_in: Callable[[Connection], Compiled], server: Connection | None) -> Drift:
@@ -80,8 +78,6 @@ def read_both(conn: Connection, compiled_in: Callable[[Connection], Compiled], s
     return Drift(
         Schema.of(live.name, live.version, {*_made_by_us(live, ours, owner), *given}),
         Schema.of(after.name, after.version, {*ours, *given}),
-        len(applied),
-        len(here.plan.steps),
     )
 
 
