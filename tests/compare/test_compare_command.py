@@ -128,6 +128,21 @@ def test_the_order_of_columns_counts_on_request(tmp_path: Path) -> None:
     ]
 
 
+def test_owners_that_files_do_not_name_do_not_count(one: str, tmp_path: Path, roles: None) -> None:
+    with psycopg.connect(one, autocommit=True) as connection:
+        connection.execute("alter table t owner to crm_owner")
+    silent = write(tmp_path / "silent.sql", ONE)
+    other = write(tmp_path / "other.sql", ONE + "alter table t owner to crm_app;")
+    must(0, "compare", "--from", one, "--to", silent)
+    must(0, "compare", "--from", silent, "--to", one)
+    must(0, "compare", "--snapshot", str(tmp_path / "s.json"), "--from", silent)
+    must(0, "compare", "--from", str(tmp_path / "s.json"), "--to", one)
+    answer = must(1, "compare", "--from", one, "--to", other, "--format", "json")
+    assert answer.document["differences"][0]["attributes"] == [{"name": "owner", "from": "crm_owner", "to": "crm_app"}]
+    both = ("compare", "--from", silent, "--to", other, "--scratch", one, "--format", "json")
+    assert told(must(1, *both)) == {("changed", "table", "public.t")}
+
+
 # --- trouble ------------------------------------------------------------------------------------------------------------
 
 

@@ -116,7 +116,11 @@ def compare(
             changes = [*_changes(old, new, sorted((a.version, b.version)))]
             if column_order and identity.kind is Kind.TABLE:
                 changes += _order_of_columns(a, b, identity)
-            kept = tuple(c for c in changes if not any(p.matches(identity, c.attribute) for p in patterns))
+            kept = tuple(
+                c
+                for c in changes
+                if not any(p.matches(identity, c.attribute) for p in patterns) and not _nobodys(c, a, b)
+            )
             if kept:
                 found.append(Difference(identity, old, new, kept))
         elif (o := old or new) and not o.derived:
@@ -130,6 +134,13 @@ def _changes(old: Object, new: Object, versions: Sequence[int]) -> Iterator[Chan
     for attribute in dict.fromkeys([*before, *after]):
         if before.get(attribute) != after.get(attribute):
             yield Change(attribute, before.get(attribute), after.get(attribute))
+
+
+def _nobodys(change: Change, a: Schema, b: Schema) -> bool:
+    """Whether a database has another owner than files that name none. Between two sides from files owners are compared as they are."""
+    if change.attribute != "owner" or (a.loaded_by is None) == (b.loaded_by is None):
+        return False
+    return (change.old == a.loaded_by) if a.loaded_by else (change.new == b.loaded_by)
 
 
 def _order_of_columns(a: Schema, b: Schema, table: Identity) -> Iterator[Change]:

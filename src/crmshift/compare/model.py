@@ -128,16 +128,21 @@ class Object:
 
 @dataclass(frozen=True)
 class Schema:
-    """What was read: all objects, in order. version: PostgreSQL's major version; name: where it comes from, for people."""
+    """What was read: all objects, in order.
+
+    name: where it comes from, for people. version: PostgreSQL's major version. loaded_by: the role that loaded it from SQL, and
+    owns what the SQL gives no other owner; None for a database.
+    """
 
     name: str
     version: int
     objects: tuple[Object, ...]
+    loaded_by: str | None = None
 
     @classmethod
-    def of(cls, name: str, version: int, objects: Iterable[Object]) -> Schema:
+    def of(cls, name: str, version: int, objects: Iterable[Object], loaded_by: str | None = None) -> Schema:
         """A schema with its objects put in order."""
-        return cls(name, version, tuple(sorted(objects, key=lambda o: o.identity.sort_key)))
+        return cls(name, version, tuple(sorted(objects, key=lambda o: o.identity.sort_key)), loaded_by)
 
     @cached_property
     def by_identity(self) -> Mapping[Identity, Object]:
@@ -156,18 +161,23 @@ class Schema:
         return (o for o in self.objects if o.identity.schema == schema and o.identity.parent == parent)
 
 
+def values(given: Mapping[str, str | list[str]]) -> dict[str, Value]:
+    """Attributes out of a JSON document."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
 def in_dependency_order(objects: Iterable[Object]) -> list[Object]:
     """Each object after those it depends on, and after its parent; else in order. Cycles are cut where they are found."""
     given = sorted(objects, key=lambda o: o.identity.sort_key)
     known = {o.identity: o for o in given}
-    owners = {(o.identity.schema, o.identity.name): o for o in given if not o.identity.parent}
+    holders = {(o.identity.schema, o.identity.name): o for o in given if o.identity.kind in HOLDERS}
     ordered: dict[Identity, Object] = {}
     entered: set[Identity] = set()
 
     def before(o: Object) -> list[Object]:
         needed = {known[i] for i in o.depends_on if i in known}
-        if o.identity.parent and (owner := owners.get((o.identity.schema, o.identity.parent))):
-            needed.add(owner)
+        if o.identity.parent and (holder := holders.get((o.identity.schema, o.identity.parent))):
+            needed.add(holder)
         if (schema := known.get(Identity(Kind.SCHEMA, o.identity.schema, "", o.identity.schema))) and schema is not o:
             needed.add(schema)
         return sorted(needed, key=lambda n: n.identity.sort_key, reverse=True)

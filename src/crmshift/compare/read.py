@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from crmshift.compare.model import Identity, Kind, Object, Schema, Value
+from crmshift.compare.model import Identity, Kind, Object, Schema, values
 from crmshift.db import Connection, transaction, translated
 from crmshift.errors import DatabaseError
 
@@ -83,8 +83,8 @@ def _objects(conn: Connection, schemas: list[str]) -> list[Object]:
     return [
         Object(
             identities[address],
-            _values(row["attributes"]),
-            _values(row["details"]),
+            values(row["attributes"]),
+            values(row["details"]),
             frozenset(needs.get(address, ())),
             row["derived"],
         )
@@ -134,7 +134,3 @@ def _without_members_of_extensions(conn: Connection, rows: list[dict[str, Any]])
 
 def _address(row: dict[str, Any], prefix: str = "") -> Address:
     return (row[f"{prefix}classid"], row[f"{prefix}objid"], row[f"{prefix}objsubid"])
-
-
-def _values(given: dict[str, Any]) -> dict[str, Value]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crmshift import __version__
-from crmshift.compare.model import Identity, Kind, Object, Schema, Value
+from crmshift.compare.model import Identity, Kind, Object, Schema, values
 from crmshift.errors import UsageError
 from crmshift.project import read
 
@@ -21,6 +21,7 @@ def save(schema: Schema, path: Path) -> None:
         "crmshift": __version__,
         "postgresql": schema.version,
         "name": schema.name,
+        "loaded_by": schema.loaded_by,
         "objects": [
             {
                 **identity_as_json(o.identity),
@@ -49,7 +50,8 @@ def load(path: Path) -> Schema:
     if version != FORMAT_VERSION:
         raise UsageError(f"{path} is a snapshot of version {version}; this crmshift reads {FORMAT_VERSION}.", hint=hint)
     try:
-        return Schema.of(document["name"], int(document["postgresql"]), map(_object, document["objects"]))
+        objects = map(_object, document["objects"])
+        return Schema.of(document["name"], int(document["postgresql"]), objects, document["loaded_by"])
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{path} is not a whole snapshot of a schema.", hint=hint) from None
 
@@ -76,8 +78,3 @@ def _object(row: dict[str, Any]) -> Object:
         frozenset(_identity(i) for i in row["depends_on"]),
         row["derived"],
     )
-
-
-def values(given: dict[str, Any]) -> dict[str, Value]:
-    """Attributes out of a JSON document."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}

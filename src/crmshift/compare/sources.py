@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -132,11 +132,11 @@ def _loaded(shop: Workshop, source: Source, schemas: Sequence[str]) -> Schema:
             if conn.info.transaction_status is not TransactionStatus.IDLE:
                 raise UsageError(f"{path} leaves a transaction open.", hint="End it with commit.")
             conn.execute("discard all")  # the next file begins with settings of its own
-        return read(conn, f"{source.form} {source.given}", schemas)
+        return replace(read(conn, f"{source.form} {source.given}", schemas), loaded_by=conn.info.user)
 
 
 def only(schema: Schema, schemas: Sequence[str]) -> Schema:
     """What was read, as if only these schemas had been."""
     if not schemas:
         return schema
-    return Schema.of(schema.name, schema.version, (o for o in schema.objects if o.identity.schema in schemas))
+    return replace(schema, objects=tuple(o for o in schema.objects if o.identity.schema in schemas))

@@ -36,7 +36,6 @@ select case c.relkind when 'r' then 'table' when 'p' then 'table' when 'f' then 
            'row-level security', case when c.relrowsecurity then 'enabled' end,
            'row-level security for the owner', case when c.relforcerowsecurity then 'forced' end,
            'definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
-           'populated', case when c.relkind = 'm' and not c.relispopulated then 'no' end,
            'server', (select s.srvname from pg_foreign_table as f join pg_foreign_server as s on s.oid = f.ftserver where f.ftrelid = c.oid),
            'foreign options', (select array_agg(option order by option)
                                  from pg_foreign_table as f cross join unnest(f.ftoptions) as option where f.ftrelid = c.oid),
@@ -45,7 +44,9 @@ select case c.relkind when 'r' then 'table' when 'p' then 'table' when 'f' then 
            'cache', q.seqcache::text, 'cycle', case when q.seqcycle then 'yes' end,
            'owned by', case when owned.deptype = 'a' then owned.column end,
            'identity of', case when owned.deptype = 'i' then owned.column end)) as attributes,
-       json_build_object('quoted name', c.oid::regclass::text) as details,
+       -- Whether a materialized view is filled is a matter of rows: a dump without them fills none.
+       json_strip_nulls(json_build_object(
+           'quoted name', c.oid::regclass::text, 'populated', case when c.relkind = 'm' and not c.relispopulated then 'no' end)) as details,
        false as derived,
        'pg_class'::regclass::oid as classid, c.oid as objid, 0 as objsubid
   from pg_class as c
