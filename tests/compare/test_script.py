@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from crmshift.compare import script
+from crmshift.compare.scratch import workshop
 from crmshift.errors import DatabaseError, UsageError
 
 
@@ -87,6 +88,19 @@ def test_a_failure_has_a_file_and_a_line(db: Callable[[str], psycopg.Connection]
     with pytest.raises(DatabaseError, match=r"f\.sql, line 4: .*crm_nobody") as caught:
         script.run(connection, file, server_is_ours=False)
     assert "must exist" in str(caught.value.hint)
+
+
+def test_without_a_server_for_scratch_databases(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(version: int) -> Path:
+        raise UsageError("the embedded PostgreSQL is not installed", hint="pip install it")
+
+    monkeypatch.setattr("crmshift.embedded.wheel_binaries", missing)
+    with (
+        pytest.raises(UsageError, match="no server for one: the embedded PostgreSQL is not installed") as caught,
+        workshop(None),
+    ):
+        pass
+    assert "--scratch, or pip install it" in str(caught.value.hint)
 
 
 def test_nothing_is_changed_that_other_databases_share(db: Callable[[str], psycopg.Connection], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from crmshift import db
 from crmshift.db import Connection, fetch_all, fetch_value, translated
+from crmshift.errors import UsageError
 
 PREFIX = "crmshift_scratch_"
 EMBEDDED = "embedded"
@@ -69,9 +70,17 @@ def workshop(
         finally:
             admin.close()
         return
-    from crmshift.embedded import EmbeddedServer
+    from crmshift.embedded import EmbeddedServer, wheel_binaries
 
-    with EmbeddedServer.start(version if version in EMBEDDED_VERSIONS else 18, settings={"fsync": "off"}) as server:
+    version = version if version in EMBEDDED_VERSIONS else max(EMBEDDED_VERSIONS)
+    try:
+        wheel_binaries(version)
+    except UsageError as error:
+        raise UsageError(
+            f"SQL is loaded into a scratch database, and there is no server for one: {error.message}.",
+            hint=f"Name a server where your role has CREATEDB with --scratch, or {error.hint}.",
+        ) from error
+    with EmbeddedServer.start(version, settings={"fsync": "off"}) as server:
         admin = db.connect(server.dsn(), "compare")
         try:
             if roles_of is not None:

@@ -30,6 +30,8 @@ select 'subscription', '', '', s.subname,
        json_strip_nulls(json_build_object(
            'enabled', case when not s.subenabled then 'no' end, 'slot', s.subslotname,
            'synchronous commit', s.subsynccommit, 'binary', case when s.subbinary then 'yes' end,
+           'streaming', nullif(nullif(s.substream::text, 'f'), 'false'), 'two phase', nullif(s.subtwophasestate::text, 'd'),
+           'disabled on error', case when s.subdisableonerr then 'yes' end,
            'publications', (select array_agg(p order by p) from unnest(s.subpublications) as p))),
        json_build_object(), false, 'pg_subscription'::regclass, s.oid, 0
   from pg_subscription as s where s.subdbid = (select d.oid from pg_database as d where d.datname = current_database())
@@ -79,9 +81,9 @@ select 'server', '', '', s.srvname,
        json_build_object(), false, 'pg_foreign_server'::regclass, s.oid, 0
   from pg_foreign_server as s join pg_foreign_data_wrapper as w on w.oid = s.srvfdw
 union all
--- Its options hold a password, so only their names are read; not all roles see them.
+-- Of options that may be secret only the name is read; not all roles see any.
 select 'user mapping', '', '', format('%s on %s', m.usename, m.srvname),
        json_strip_nulls(json_build_object(
-           'options', (select array_agg(split_part(option, '=', 1) order by option) from unnest(m.umoptions) as option))),
+           'options', (select array_agg(case when option ~* '^[^=]*(pass|secret|token|key|cred)' then split_part(option, '=', 1) else option end order by option) from unnest(m.umoptions) as option))),
        json_build_object(), false, 'pg_user_mapping'::regclass, m.umid, 0
   from pg_user_mappings as m

@@ -12,7 +12,7 @@ select case c.relkind when 'r' then 'table' when 'p' then 'table' when 'f' then 
            'inherits', case when not c.relispartition then
                (select array_agg(i.inhparent::regclass::text order by i.inhseqno) from pg_inherits as i where i.inhrelid = c.oid) end,
            'of type', nullif(c.reloftype, 0)::regtype::text,
-           'access method', case when c.relkind in ('r', 'm') and am.amname <> 'heap' then am.amname end,
+           'access method', case when am.amname <> 'heap' then am.amname end,
            'tablespace', (select s.spcname from pg_tablespace as s where s.oid = c.reltablespace),
            -- Values as PostgreSQL understands them: on is true, 0.10 is 0.1.
            'options', (
