@@ -66,12 +66,13 @@ def connect(dsn: str, command: str, *, read_only: bool = False) -> Connection:
     return conn
 
 
-def sibling(conn: Connection, name: str) -> Connection:
-    """Another connection to where this one leads, as `<its application>/<name>`."""
+def sibling(conn: Connection, name: str, dbname: str | None = None) -> Connection:
+    """Another connection to where this one leads, or to another database there, as `<its application>/<name>`."""
     from psycopg.conninfo import make_conninfo
 
     given = conn.info.get_parameters()
     command = given.pop("application_name", "crmshift/").removeprefix("crmshift/")
+    given["dbname"] = dbname or conn.info.dbname
     return connect(make_conninfo("", **given, password=conn.info.password or None), f"{command}/{name}")
 
 

@@ -32,6 +32,7 @@ COMMANDS = (
     "backfill set",
     "validate",
     "explain",
+    "compare",
     "status",
     "log",
     "sync status",

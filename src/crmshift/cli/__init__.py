@@ -7,7 +7,21 @@ from typing import Any
 
 import typer
 
-from crmshift.cli import apply, backfill, conflicts, demo, explain, log, plan, repair, rollback, status, sync, validate
+from crmshift.cli import (
+    apply,
+    backfill,
+    compare,
+    conflicts,
+    demo,
+    explain,
+    log,
+    plan,
+    repair,
+    rollback,
+    status,
+    sync,
+    validate,
+)
 from crmshift.cli.options import EXIT_STATUSES
 from crmshift.cli.output import report_error
 from crmshift.errors import CrmshiftError, ExitStatus, UsageError
@@ -28,6 +42,7 @@ app.command(rich_help_panel="Migrate", epilog=rollback.EXAMPLES + EXIT_STATUSES)
 app.add_typer(backfill.app, epilog=backfill.EXAMPLES + EXIT_STATUSES, rich_help_panel="Migrate")
 app.command(rich_help_panel="Look", epilog=validate.EXAMPLES + EXIT_STATUSES)(validate.validate)
 app.command(rich_help_panel="Look", epilog=explain.EXAMPLES + EXIT_STATUSES)(explain.explain)
+app.command(rich_help_panel="Look", epilog=compare.EXAMPLES + EXIT_STATUSES)(compare.compare)
 app.command(rich_help_panel="Look", epilog=status.EXAMPLES + EXIT_STATUSES)(status.status)
 app.command(rich_help_panel="Look", epilog=log.EXAMPLES + EXIT_STATUSES)(log.log)
 app.add_typer(sync.app, epilog=sync.EXAMPLES + EXIT_STATUSES, rich_help_panel="Sync")

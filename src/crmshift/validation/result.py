@@ -148,7 +148,10 @@ class Validation:
                 "Keys were compared in all: rows missing or extra are found, deleted ones too."
             )
         if self.scope.sample is not None:
-            chances = ", ".join(f"{n} {'row' if n == 1 else 'rows'}: {100 * self.scope.chance_to_miss(n):.2g}%" for n in (1, 10, 100, 1000))
+            chances = ", ".join(
+                f"{n} {'row' if n == 1 else 'rows'}: {100 * self.scope.chance_to_miss(n):.2g}%"
+                for n in (1, 10, 100, 1000)
+            )
             said.append(
                 f"A sample of {self.scope.sample:g}% of the keys, {self.compared:,} rows of about "
                 f"{self.compared * 100 / self.scope.sample:,.0f}. The chance that it missed drift of {chances}."

@@ -1,0 +1,1 @@
+create table t (a integer array, b text[], c integer[3]);

@@ -1,0 +1,1 @@
+create table t (a int default cast('1' as integer));

@@ -1,0 +1,1 @@
+create table t (a interval day to second);

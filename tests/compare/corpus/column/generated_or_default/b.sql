@@ -1,0 +1,1 @@
+create table t (b int generated always as (2) stored);

@@ -1,0 +1,2 @@
+-- needs PostgreSQL 18
+create table t (a text not null);

@@ -1,0 +1,3 @@
+create sequence t_a_seq;
+create table t (a integer not null default nextval('t_a_seq'));
+alter sequence t_a_seq owned by t.a;

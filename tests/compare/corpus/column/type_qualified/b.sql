@@ -1,0 +1,1 @@
+create table t (a pg_catalog.text, b pg_catalog.jsonb);

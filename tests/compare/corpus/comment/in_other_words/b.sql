@@ -1,0 +1,2 @@
+create table t (id integer primary key, a text, b integer);
+comment on table public.t is $$It's one.$$;

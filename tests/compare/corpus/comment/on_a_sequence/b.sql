@@ -1,0 +1,1 @@
+create sequence s; comment on sequence s is 'S.';

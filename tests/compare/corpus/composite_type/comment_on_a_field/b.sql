@@ -1,0 +1,1 @@
+create type d as (a int); comment on column d.a is 'What.';

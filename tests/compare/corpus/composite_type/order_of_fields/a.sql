@@ -1,0 +1,1 @@
+create type d as (a int, b text);

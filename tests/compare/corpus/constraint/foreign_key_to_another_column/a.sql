@@ -1,0 +1,2 @@
+create table p (id int primary key, u int unique);
+create table t (p int references p (id));

@@ -1,0 +1,1 @@
+create table t (id int); alter table t add primary key (id);

@@ -1,0 +1,1 @@
+create table t (id int, a int, primary key (id) include (a));

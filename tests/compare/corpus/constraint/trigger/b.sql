@@ -1,0 +1,1 @@
+create function f() returns trigger language plpgsql as 'begin return null; end'; create table t (a int); create constraint trigger g after insert on t deferrable initially deferred for each row execute function f();

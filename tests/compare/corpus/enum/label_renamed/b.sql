@@ -1,0 +1,1 @@
+create type stage as enum ('fresh', 'won'); alter type stage rename value 'fresh' to 'new';

@@ -1,0 +1,1 @@
+-- needs extension pg_trgm

@@ -1,0 +1,2 @@
+-- needs extension hstore
+create extension hstore; create table t (a hstore);

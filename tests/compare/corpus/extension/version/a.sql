@@ -1,0 +1,2 @@
+-- needs extension hstore
+create extension hstore version '1.7';

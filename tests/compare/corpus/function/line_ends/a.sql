@@ -1,0 +1,3 @@
+create function f() returns int language sql as $$
+select 1;
+$$;

@@ -1,0 +1,1 @@
+create function f() returns table (b int) language sql as 'select 1';

@@ -1,0 +1,1 @@
+create function f(x int) returns int language sql immutable set search_path = '' as 'select x + 1';

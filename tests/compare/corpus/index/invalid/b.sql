@@ -1,0 +1,2 @@
+create table t (id integer primary key, a text, b integer);
+create index i on t (a); update pg_index set indisvalid = false where indexrelid = 'i'::regclass;

@@ -1,0 +1,2 @@
+create table t (id integer primary key, a text, b integer);
+create index i on t (a) where ((b) > 0) AND ((a IS NOT NULL));

@@ -1,0 +1,1 @@
+create operator public.=== (procedure = pg_catalog.int4eq, rightarg = integer, leftarg = int4);

@@ -1,0 +1,1 @@
+create table t (id int not null, d date not null) partition by range (d);

@@ -1,0 +1,1 @@
+create table t (a int) partition by list (a); create table u partition of t for values in (1);

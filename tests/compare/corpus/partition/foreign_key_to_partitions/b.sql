@@ -1,0 +1,1 @@
+create table p (id int primary key) partition by hash (id); create table t (p int references p); create table p1 partition of p for values with (modulus 2, remainder 1); create table p0 partition of p for values with (modulus 2, remainder 0);

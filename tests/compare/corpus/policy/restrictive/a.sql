@@ -1,0 +1,3 @@
+create table t (id integer primary key, a text, b integer);
+alter table t enable row level security;
+create policy p on t using (b > 0);

@@ -1,0 +1,1 @@
+create procedure p(x int) language plpgsql as 'begin null; end';

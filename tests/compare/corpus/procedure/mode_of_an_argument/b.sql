@@ -1,0 +1,1 @@
+create procedure p(inout x int) language plpgsql as 'begin null; end';

@@ -1,0 +1,1 @@
+create procedure p() language plpgsql security definer as 'begin null; end';

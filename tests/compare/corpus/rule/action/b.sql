@@ -1,0 +1,2 @@
+create table t (id integer primary key, a text, b integer);
+create rule r as on delete to t where old.b = 1 do instead nothing;

@@ -1,0 +1,2 @@
+create table t (id integer primary key, a text, b integer);
+create rule r as on delete to t do instead nothing; alter table t disable rule r;

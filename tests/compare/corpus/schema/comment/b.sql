@@ -1,0 +1,1 @@
+create schema crm; comment on schema crm is 'Customers and leads.';

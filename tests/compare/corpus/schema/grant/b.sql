@@ -1,0 +1,1 @@
+create schema crm; grant usage on schema crm to crm_app;

@@ -1,0 +1,3 @@
+create schema crm;
+create table crm.t (id int);
+create view crm.v as select id from crm.t;

@@ -1,0 +1,1 @@
+create schema crm authorization crm_owner;

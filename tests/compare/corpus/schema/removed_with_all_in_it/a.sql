@@ -1,0 +1,1 @@
+create schema crm; create table crm.t (id int); create view crm.v as select 1 as x;

@@ -1,0 +1,1 @@
+create sequence s; grant usage, select on sequence s to crm_app;

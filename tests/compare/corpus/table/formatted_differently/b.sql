@@ -1,0 +1,7 @@
+CREATE TABLE
+	public . "t"
+(
+
+"id" INTEGER  PRIMARY
+KEY,a   TEXT  ,  B INTEGER)
+;

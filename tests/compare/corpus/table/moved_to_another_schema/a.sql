@@ -1,0 +1,1 @@
+create schema crm; create table t (id int);

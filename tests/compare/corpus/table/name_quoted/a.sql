@@ -1,0 +1,1 @@
+create table "Odd table" ("Odd column" int);

@@ -1,0 +1,1 @@
+create table t (a text) with (fillfactor = 70); alter table t reset (fillfactor);

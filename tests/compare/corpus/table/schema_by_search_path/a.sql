@@ -1,0 +1,1 @@
+create schema crm; create table crm.t (id int);

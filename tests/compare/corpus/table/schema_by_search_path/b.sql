@@ -1,0 +1,1 @@
+create schema crm; set search_path = crm; create table t (id int);

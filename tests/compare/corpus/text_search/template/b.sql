@@ -1,0 +1,1 @@
+create text search template x (lexize = dsimple_lexize);

@@ -1,0 +1,2 @@
+create table t (id integer primary key, a text, b integer);
+create function f() returns trigger language plpgsql as 'begin return new; end';

@@ -1,0 +1,5 @@
+create table t (id integer primary key, a text, b integer);
+CREATE OR REPLACE VIEW public.v AS
+  SELECT t.id -- key
+       , t.a
+    FROM public.t;
