@@ -46,6 +46,8 @@ with s as (
            (x ->> 'whole')::boolean as whole,
            (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
+           (select string_agg(format('$%s::text', array_position(s.keys, c)), ', ' order by o)
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as text_arguments,
            (select string_agg('k' || array_position(s.keys, c), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
@@ -65,7 +67,10 @@ with s as (
                              case mode when 'fill' then ' and q.op = ''delete''' else '' end), ' or ' order by i) as outstanding
       from u
 ), calls as (
-    select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
+    select string_agg(case when mode = 'fill' then format($sql$            if crmshift.%1$I(%3$s) > 0 then  -- what it is made from may be changing, in a transaction that had no need of it
+                perform crmshift.lock_sources(%4$L, crmshift.keys_of(%4$L, array[%5$s]));
+                perform crmshift.%2$I(%3$s);
+            end if;$sql$, 'fill_' || mapping, 'sync_' || mapping, arguments, mapping, text_arguments)
                            else coalesce('            perform ' || prepare || '(' || arguments || E');\n', '')
                                 || format('            expected_%s := crmshift.%I(%s);', i, 'sync_' || mapping, arguments) end,
                       E'\n' order by i) as writes,

@@ -115,8 +115,9 @@ begin
                                   and q.key = crmshift.rename_keys(jsonb_build_array(k.key), s.columns, s.key) -> 0
                                 where s.mapping = p.mapping and q.op = 'delete'
                                   and q.side = case f.direction when 'to_target' then 'target' else 'legacy' end);
-            if parent_keys is not null then
-                perform crmshift.call_writer('fill', p.mapping, parent_keys);
+            if parent_keys is not null and crmshift.call_writer('fill', p.mapping, parent_keys) > 0 then
+                perform crmshift.lock_sources(p.mapping, parent_keys);
+                perform crmshift.call_writer('sync', p.mapping, parent_keys);
             end if;
         end loop;
     end loop;

@@ -24,11 +24,11 @@ comment on column crmshift.installed.at is 'When it was recorded.';
 create function crmshift.is_written_here(written xid) returns boolean
 language sql stable
 as $$
--- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it.
-select pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress'
+-- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it. What is frozen has no age to reckon with.
+select case when age($1) <= age(t.id::xid) then pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress' else false end
   from pg_current_xact_id() as t (id)
 $$;
-comment on function crmshift.is_written_here(xid) is 'Whether the row that has this xmin was written by the present transaction. Asked only of those that are no older than it.';
+comment on function crmshift.is_written_here(xid) is 'Whether the row that has this xmin was written by the present transaction.';
 
 create function crmshift.objects(kinds text[] default null, only_written_here boolean default false)
 returns table (kind text, subject text, name text, definition text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -73,6 +74,8 @@ def start(*command: str, dsn: str | None = None, env: Mapping[str, str] | None =
         text=True,
         encoding="utf-8",
         env=environment(dsn, **(env or {})),
+        # a job in the background of a script ignores ^C, and so would this one
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

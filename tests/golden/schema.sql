@@ -2159,8 +2159,9 @@ begin
                                   and q.key = crmshift.rename_keys(jsonb_build_array(k.key), s.columns, s.key) -> 0
                                 where s.mapping = p.mapping and q.op = 'delete'
                                   and q.side = case f.direction when 'to_target' then 'target' else 'legacy' end);
-            if parent_keys is not null then
-                perform crmshift.call_writer('fill', p.mapping, parent_keys);
+            if parent_keys is not null and crmshift.call_writer('fill', p.mapping, parent_keys) > 0 then
+                perform crmshift.lock_sources(p.mapping, parent_keys);
+                perform crmshift.call_writer('sync', p.mapping, parent_keys);
             end if;
         end loop;
     end loop;
@@ -2830,14 +2831,14 @@ COMMENT ON FUNCTION crmshift.is_transient(sqlstate text) IS 'Whether a cause pas
 CREATE FUNCTION crmshift.is_written_here(written xid) RETURNS boolean
     LANGUAGE sql STABLE
     AS $_$
--- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it.
-select pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress'
+-- A row that can be seen, by a transaction that has not ended: this one, or a subtransaction of it. What is frozen has no age to reckon with.
+select case when age($1) <= age(t.id::xid) then pg_xact_status((t.id::text::bigint + age(t.id::xid) - age($1))::text::xid8) = 'in progress' else false end
   from pg_current_xact_id() as t (id)
 $_$;
 
 -- Name: FUNCTION is_written_here(written xid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.is_written_here(written xid) IS 'Whether the row that has this xmin was written by the present transaction. Asked only of those that are no older than it.';
+COMMENT ON FUNCTION crmshift.is_written_here(written xid) IS 'Whether the row that has this xmin was written by the present transaction.';
 
 -- Name: key_ranges(text, bigint); Type: FUNCTION
 
@@ -5652,8 +5653,14 @@ begin
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'lead_appointments', true);
             end if;
-            perform crmshift.fill_customers($2);
-            perform crmshift.fill_leads($2);
+            if crmshift.fill_customers($2) > 0 then  -- what it is made from may be changing, in a transaction that had no need of it
+                perform crmshift.lock_sources('customers', crmshift.keys_of('customers', array[$2::text]));
+                perform crmshift.sync_customers($2);
+            end if;
+            if crmshift.fill_leads($2) > 0 then  -- what it is made from may be changing, in a transaction that had no need of it
+                perform crmshift.lock_sources('leads', crmshift.keys_of('leads', array[$2::text]));
+                perform crmshift.sync_leads($2);
+            end if;
             perform crmshift.prepare_appointments($1);
             expected_3 := crmshift.sync_lead_appointments($1);
             if op = 'INSERT' then
@@ -5731,8 +5738,14 @@ begin
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'customer_custom_fields', true);
             end if;
-            perform crmshift.fill_customers($1);
-            perform crmshift.fill_leads($1);
+            if crmshift.fill_customers($1) > 0 then  -- what it is made from may be changing, in a transaction that had no need of it
+                perform crmshift.lock_sources('customers', crmshift.keys_of('customers', array[$1::text]));
+                perform crmshift.sync_customers($1);
+            end if;
+            if crmshift.fill_leads($1) > 0 then  -- what it is made from may be changing, in a transaction that had no need of it
+                perform crmshift.lock_sources('leads', crmshift.keys_of('leads', array[$1::text]));
+                perform crmshift.sync_leads($1);
+            end if;
             expected_3 := crmshift.sync_customer_custom_fields($1, $2);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);
@@ -5890,7 +5903,10 @@ begin
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', 'contact_custom_fields', true);
             end if;
-            perform crmshift.fill_contacts($1);
+            if crmshift.fill_contacts($1) > 0 then  -- what it is made from may be changing, in a transaction that had no need of it
+                perform crmshift.lock_sources('contacts', crmshift.keys_of('contacts', array[$1::text]));
+                perform crmshift.sync_contacts($1);
+            end if;
             expected_2 := crmshift.sync_contact_custom_fields($1, $2);
             if op = 'INSERT' then
                 said := set_config('crmshift.inserting', '', true);
@@ -7352,6 +7368,8 @@ with s as (
            (x ->> 'whole')::boolean as whole,
            (select string_agg(format('$%s', array_position(s.keys, c)), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as arguments,
+           (select string_agg(format('$%s::text', array_position(s.keys, c)), ', ' order by o)
+              from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as text_arguments,
            (select string_agg('k' || array_position(s.keys, c), ', ' order by o)
               from jsonb_array_elements_text(x -> 'columns') with ordinality as a (c, o)) as variables
       from s, jsonb_array_elements(s.feeds) with ordinality as a (x, ordinality)
@@ -7371,7 +7389,10 @@ with s as (
                              case mode when 'fill' then ' and q.op = ''delete''' else '' end), ' or ' order by i) as outstanding
       from u
 ), calls as (
-    select string_agg(case when mode = 'fill' then format('            perform crmshift.%I(%s);', 'fill_' || mapping, arguments)
+    select string_agg(case when mode = 'fill' then format($sql$            if crmshift.%1$I(%3$s) > 0 then  -- what it is made from may be changing, in a transaction that had no need of it
+                perform crmshift.lock_sources(%4$L, crmshift.keys_of(%4$L, array[%5$s]));
+                perform crmshift.%2$I(%3$s);
+            end if;$sql$, 'fill_' || mapping, 'sync_' || mapping, arguments, mapping, text_arguments)
                            else coalesce('            perform ' || prepare || '(' || arguments || E');\n', '')
                                 || format('            expected_%s := crmshift.%I(%s);', i, 'sync_' || mapping, arguments) end,
                       E'\n' order by i) as writes,
