@@ -49,10 +49,11 @@ begin
 end $$;
 create function history.note_truncate() returns trigger language plpgsql as $$
 begin
-    execute format('insert into history.audit (by_application, table_name, was)
-                    select not crmshift.is_syncing(), %L, to_jsonb(t) from %s as t', tg_table_name, tg_relid::regclass);
     if current_setting('transaction_isolation') <> 'read committed' then  -- rows that the snapshot does not show go, too
         insert into history.audit (by_application, table_name) values (not crmshift.is_syncing(), tg_table_name);
+    else
+        execute format('insert into history.audit (by_application, table_name, was)
+                        select not crmshift.is_syncing(), %L, to_jsonb(t) from %s as t', tg_table_name, tg_relid::regclass);
     end if;
     return null;
 end $$;
