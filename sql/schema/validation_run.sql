@@ -2,7 +2,7 @@
 
 create view crmshift.validation_position as
 select (select encode(sha256(convert_to(string_agg(format('%s %s', s.step, s.checksum), E'\n' order by s.step), 'UTF8')), 'hex')
-          from crmshift.step_state as s where s.state = 'applied') as plan,
+          from crmshift.step_state as s where s.state = 'applied' and s.step not like 'validate/%') as plan,
        (select max(id) from crmshift.step_run) as ledger,
        pg_snapshot_xmin(pg_current_snapshot()) as horizon,
        (select system_identifier from pg_catalog.pg_control_system()) as server,

@@ -700,6 +700,12 @@ def test_a_standby_is_read_and_its_result_stored_on_the_primary(
                 thread.join()
 
 
+def test_what_apply_validated_is_of_the_plan_it_reached(make_database: Make) -> None:
+    with psycopg.connect(make_database("parallel")) as conn:
+        found = conn.execute("select same_plan from crmshift.validation_state order by id desc limit 1").fetchall()
+    assert found == [(True,)]
+
+
 def test_read_dsn_must_lead_to_a_copy(make_database: Make) -> None:
     dsn, other = make_database("parallel"), make_database("parallel")
     with driver(dsn) as own:

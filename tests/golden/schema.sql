@@ -9710,7 +9710,7 @@ CREATE VIEW crmshift.validation_position AS
  SELECT ( SELECT encode(sha256(convert_to(string_agg(format('%s %s'::text, s.step, s.checksum), '
 '::text ORDER BY s.step), 'UTF8'::name)), 'hex'::text) AS encode
            FROM crmshift.step_state s
-          WHERE (s.state = 'applied'::text)) AS plan,
+          WHERE ((s.state = 'applied'::text) AND (s.step !~~ 'validate/%'::text))) AS plan,
     ( SELECT max(step_run.id) AS max
            FROM crmshift.step_run) AS ledger,
     pg_snapshot_xmin(pg_current_snapshot()) AS horizon,
