@@ -11,6 +11,7 @@ from bench.databases import Databases, Template, calm, connect, text, timed
 from bench.scale import Scale
 from crmshift import db
 from crmshift.validation import compare_rows
+from crmshift.validation.reader import Reader
 
 MEGABYTE = 1024 * 1024
 
@@ -55,7 +56,7 @@ def _customers(dsn: str, contacts: int) -> float:
     conn = db.connect(dsn, "bench")
     try:
         started = time.perf_counter()
-        found = compare_rows.run(conn, "customers", compare_rows.Selection(), [])
+        found = compare_rows.run(Reader(conn), "customers", compare_rows.Selection(), [])
         took = time.perf_counter() - started
     finally:
         conn.close()

@@ -35,35 +35,27 @@ language plpgsql stable
 as $$
 -- One row of a mapped table beside what its mapping expects. state: same, differs; agrees, where the values differ as the mapping
 -- allows; missing, extra, where one of the two rows is not there; unmapped, for a column the mapping does not speak of; none, for
--- neither. The comparison is that of drift_<mapping>: on the columns' own types, NULL-safe.
+-- neither. What differs verdict_<mapping> says.
 begin
     return query execute (
         select format($sql$
-            select c.name, case when c.mapped is false then 'unmapped' when not p.e and not p.t then 'none'
+            select c.name, case when not c.mapped then 'unmapped' when not p.e and not p.t then 'none'
                                 when not p.t then 'missing' when not p.e then 'extra'
-                                when c.differs then 'differs' when c.ruled and c.e is distinct from c.t then 'agrees' else 'same' end,
-                   p.e, p.t, crmshift.looks_like(c.e, c.is_text), crmshift.looks_like(c.t, c.is_text),
-                   case when $2 then c.e end, case when $2 then c.t end
+                                when c.name = any (v.columns) then 'differs' when v.expected -> c.name <> t.row_data -> c.name then 'agrees' else 'same' end,
+                   p.e, p.t, crmshift.looks_like(v.expected -> c.name, c.is_text), crmshift.looks_like(t.row_data -> c.name, c.is_text),
+                   case when $2 then v.expected -> c.name end, case when $2 then t.row_data -> c.name end
               from (select) as one
-              left join (select true as "is there", v.* from crmshift.%1$I as v where %2$s) as e on true
-              left join (select true as "is there", t.* from %3$s as t where %4$s%5$s) as t on true
-             cross join lateral (select e."is there" is true as e, t."is there" is true as t) as p
-             cross join lateral (values %6$s) as c (name, mapped, ruled, differs, e, t, is_text)$sql$,
-               m.name || '_expected',
-               (select string_agg(format('v.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(m.key, m.key_types) as u (k, ty)),
-               m.target::regclass,
+              left join crmshift.%1$I(jsonb_build_array($1)) as v on true
+              left join (select to_jsonb(t) as row_data from %2$s as t where %3$s%4$s) as t on true
+             cross join lateral (select v.expected is not null as e, t.row_data is not null as t) as p
+             cross join lateral (values %5$s) as c (name, mapped, is_text)$sql$,
+               'verdict_' || m.name, m.target::regclass,
                (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(m.key, m.key_types) as u (k, ty)),
                coalesce(' and ' || m.only_where, ''),
-               (select string_agg(
-                           case when v.attname is null
-                                then format('(%L, false, false, false, null::jsonb, to_jsonb(t.%I), %L::boolean)', a.attname, a.attname, ty.typcategory = 'S')
-                                else format('(%1$L, true, %2$s, %3$s, to_jsonb(e.%4$I), to_jsonb(t.%4$I), %5$L::boolean)', a.attname, (rule.attname is not null)::text,
-                                            case when rule.attname is null then format('t.%1$I is distinct from e.%1$I', a.attname) else format('not e.%I', rule.attname) end,
-                                            a.attname, ty.typcategory = 'S') end, ', ' order by v.attnum is null, v.attnum, a.attnum)
+               (select string_agg(format('(%L, %L::boolean, %L::boolean)', a.attname, v.attname is not null, ty.typcategory = 'S'), ', ' order by v.attnum is null, v.attnum, a.attnum)
                   from pg_catalog.pg_attribute as a
                   join pg_catalog.pg_type as ty on ty.oid = a.atttypid
                   left join pg_catalog.pg_attribute as v on v.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and v.attname = a.attname
-                  left join pg_catalog.pg_attribute as rule on rule.attrelid = v.attrelid and rule.attname = a.attname || '_agrees'
                  where a.attrelid = m.target::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''))
           from crmshift.mapping as m where m.name = of_mapping)
     using of_key, show_values;

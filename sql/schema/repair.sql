@@ -77,6 +77,7 @@ declare
     m record;
     waiting boolean := exists (select from crmshift.sync_queue);
 begin
+    perform crmshift.refuse_partial_view();
     for m in select g.name, g.position,
                     of_workspace is null or exists (select from pg_catalog.pg_attribute as a where a.attname = 'workspace_id'
                                                        and a.attrelid = to_regclass(format('crmshift.%I', g.name || '_expected'))) as knows
@@ -219,17 +220,6 @@ end
 $$;
 comment on function crmshift.repair_image(text, jsonb, boolean) is 'The rows that handing keys of a mapping to its writer can change, parents first.';
 
-create function crmshift.is_own_write(version xid) returns boolean
-language sql
-as $$
--- A row that can be seen, and whose transaction is still in progress, can only be this transaction's. xmin lacks the epoch.
-select coalesce(pg_catalog.pg_xact_status(greatest(0, x.candidate + case when x.candidate - x.top > 2147483648 then -4294967296
-                                                                         when x.top - x.candidate > 2147483648 then 4294967296 else 0 end)::text::xid8) = 'in progress', false)
-  from (select n.top, (n.top >> 32 << 32) + $1::text::bigint as candidate
-          from (select pg_catalog.pg_current_xact_id()::text::bigint as top) as n) as x
-$$;
-comment on function crmshift.is_own_write(xid) is 'Whether this transaction wrote the version of a row that it sees.';
-
 create function crmshift.repair_keys(of_run bigint, of_mapping text, keys jsonb) returns bigint
 language plpgsql
 as $$
@@ -259,7 +249,7 @@ begin
     insert into crmshift.repair_log (run, mapping, table_name, key, before, after)
     select of_run, of_mapping, coalesce(b.table_name, a.table_name), coalesce(b.key, a.key), b.row_data, a.row_data
       from b full join a on a.table_name = b.table_name and a.key = b.key
-     where b.row_data is distinct from a.row_data and (a.key is null or crmshift.is_own_write(a.version))
+     where b.row_data is distinct from a.row_data and (a.key is null or crmshift.is_written_here(a.version))
      order by coalesce(b.depth, a.depth), coalesce(b.table_name, a.table_name), coalesce(b.key, a.key);
     return result;
 end

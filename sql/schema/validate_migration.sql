@@ -2,7 +2,7 @@
 
 create view crmshift.check_list as
 select 'drift_' || m.name as name, 'Every row and column agrees with its mapping' as title, 'error' as severity,
-       'crmshift validate --repair; legacy is taken to be right.' as remedy, m.position as rank
+       'crmshift validate --repair' as remedy, m.position as rank
   from crmshift.mapping as m where m.direction = 'to_target'
 union all
 -- What a check says of itself is its comment: a sentence, an empty line, then Severity: warning where it is no error, and Do: what to do.
@@ -36,7 +36,7 @@ begin
                           where p.polrelid = to_regclass(t.name) and p.polcmd in ('*', 'r')
                             and exists (select from unnest(p.polroles) as r (oid) where r.oid = 0 or pg_has_role(r.oid, 'usage'))), false);
     if hidden is not null then
-        raise exception 'Row-level security hides rows of % from the role %: what it cannot see it cannot validate.', hidden, current_user
+        raise exception 'Row-level security hides rows of % from the role %: what it does not see would be taken for missing.', hidden, current_user
             using errcode = 'SH005', hint = 'Use a role with BYPASSRLS, or the one that installed crmshift.';
     end if;
 end

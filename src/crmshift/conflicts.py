@@ -54,6 +54,28 @@ def listed(conn: Connection, *, only_open: bool, limit: int) -> tuple[int, tuple
     return (rows[0][0] if rows else 0), tuple(_conflict(row[1:]) for row in rows)
 
 
+def about(conn: Connection, subject: str, key: dict[str, Any], limit: int) -> tuple[Conflict, ...]:
+    """Those about one row, open ones first, then the latest."""
+    rows = db.fetch_all(
+        conn,
+        """
+        select id, subject, key, kind, columns, policy, winner, at, decision, decided_by
+          from crmshift.conflict_log where subject = %s and key = %s order by winner is not null, id desc limit %s
+        """,
+        [subject, Jsonb(key), limit],
+    )
+    return tuple(map(_conflict, rows))
+
+
+def losing(conn: Connection, ids: list[int]) -> dict[int, dict[str, list[Any]]]:
+    """The values that do not stand, of those conflicts that have any."""
+    return dict(
+        db.fetch_all(
+            conn, "select id, losing from crmshift.conflict_log where id = any (%s) and losing is not null", [ids]
+        )
+    )
+
+
 def show(conn: Connection, conflict_id: int) -> Shown:
     """One conflict with its values. Raises `UsageError` where there is none of that number."""
     row = db.fetch_one(

@@ -222,3 +222,20 @@ def fetch_value(conn: Connection, query: LiteralString, params: list[Any] | dict
     """First column of the first row of a query, or None."""
     row = fetch_one(conn, query, params)
     return None if row is None else row[0]
+
+
+def is_installed(conn: Connection, relation: str) -> bool:
+    """Whether the part of crmshift that has this table or view is in the database."""
+    return fetch_value(conn, "select to_regclass(%s) is not null", [relation]) is True
+
+
+def require_installed(conn: Connection, relation: str) -> None:
+    """Raises `Refused` where it is not."""
+    if not is_installed(conn, relation):
+        raise Refused("crmshift is not installed in this database.", hint="Run: crmshift apply --to sync-layer")
+
+
+def require_all_rows(conn: Connection) -> None:
+    """Raises `Refused` where nothing is installed, or row-level security hides rows of either side from the role."""
+    require_installed(conn, "crmshift.check_list")
+    fetch_value(conn, "select crmshift.refuse_partial_view()")

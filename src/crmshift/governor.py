@@ -12,8 +12,10 @@ from psycopg import sql
 
 from crmshift import db
 from crmshift.db import Connection
-from crmshift.errors import Refused, UsageError
+from crmshift.errors import UsageError
 from crmshift.progress import Hold
+
+CONTROLS = "crmshift.backfill_control"
 
 READ_TIMEOUT = "1s"
 """Longest time that all signals together may take to be read."""
@@ -52,17 +54,6 @@ class Signal:
     trouble: str | None
     held_since: datetime | None
     passed_over: bool
-
-
-def installed(conn: Connection) -> bool:
-    """Whether there are controls in this database."""
-    return db.fetch_value(conn, "select to_regclass('crmshift.backfill_control')") is not None
-
-
-def require_installed(conn: Connection) -> None:
-    """Raises `Refused` where there are none."""
-    if not installed(conn):
-        raise Refused("crmshift is not installed in this database.", hint="Run: crmshift apply --to sync-layer")
 
 
 def control(conn: Connection) -> Control:
@@ -112,7 +103,7 @@ def is_in_the_way(conn: Connection) -> bool:
 
 def holds(conn: Connection) -> tuple[Hold, ...]:
     """What holds the backfill by what was last read; where nobody is at work that is an operator's word alone."""
-    if not installed(conn):
+    if not db.is_installed(conn, CONTROLS):
         return ()
     held = tuple(Hold(*row) for row in db.fetch_all(conn, "select * from crmshift.backfill_hold"))
     return held if db.driver(conn) else tuple(h for h in held if h.signal == "paused")

@@ -89,13 +89,9 @@ class Left:
 def authority(conn: Connection, chosen: str | None = None) -> str:
     """The side to be taken to be right: the one chosen, else the one that has the last word now.
 
-    Raises `Refused` where nothing is installed, or no side has it: while applications move over.
+    Raises `Refused` where nothing is installed, rows are hidden from the role, or no side has it: while applications move over.
     """
-    if db.fetch_value(conn, "select to_regproc('crmshift.repair_start')") is None:
-        raise Refused(
-            "There is nothing to repair: crmshift is not installed in this database.",
-            hint="Run: crmshift apply --to sync-layer",
-        )
+    db.require_all_rows(conn)
     side = chosen or db.fetch_value(conn, "select crmshift.authority()")
     if side is None:
         raise Refused(
@@ -208,7 +204,7 @@ class _Batch:
 
 def runs(conn: Connection, limit: int, number: int | None = None) -> tuple[Run, ...]:
     """The latest repairs, newest first, or that of a number. Raises `Refused` where nothing is installed."""
-    authority(conn, "legacy")
+    db.require_installed(conn, "crmshift.repair_run")
     rows = db.fetch_all(
         conn,
         """

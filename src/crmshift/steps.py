@@ -24,6 +24,9 @@ from crmshift.project import Project, checksum
 MOST_ROWS = 10_000
 """In a batch of a backfill, as crmshift.backfill_control has it where nobody changed it: to be shown."""
 
+RANGE_ROWS = 25_000
+"""Rows, about, in a range of keys that a validation compares: the least that is worth a statement."""
+
 TRIGGERS = ("crmshift_sync_insert", "crmshift_sync_update", "crmshift_sync_delete", "crmshift_sync_truncate")
 
 
@@ -195,8 +198,12 @@ def _compile(planned: PlannedStep, project: Project, files: Sequence[MappingFile
             (Statement(f"backfill from {subject}", forget),),
         )
     compare = (
-        "select m.name, c.* from crmshift.mapping as m cross join lateral crmshift.key_ranges(m.name, 25000) as r\n"
-        " cross join lateral crmshift.compare_rows(m.name, null, r.after, r.up_to) as c\n where m.direction = 'to_target'"
+        sql.SQL(
+            "select m.name, c.* from crmshift.mapping as m cross join lateral crmshift.key_ranges(m.name, {}) as r\n"
+            " cross join lateral crmshift.compare_rows(m.name, null, r.after, r.up_to) as c\n where m.direction = 'to_target'"
+        )
+        .format(RANGE_ROWS)
+        .as_string()
     )
     check = (
         "select l.name, c.* from crmshift.check_list as l cross join lateral crmshift.run_check(l.name) as c\n"

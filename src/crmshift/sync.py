@@ -9,7 +9,6 @@ from datetime import datetime
 
 from crmshift import db
 from crmshift.db import Connection
-from crmshift.errors import Refused
 
 LOCK_TIMEOUT = "200ms"
 """Longest wait of a drain or repair for a lock: as for a batch of the backfill, below deadlock_timeout."""
@@ -53,12 +52,6 @@ class Drained:
     settled: int
     failed: int
     conflicts: int
-
-
-def require_installed(conn: Connection) -> None:
-    """Raises `Refused` where there is no sync queue."""
-    if db.fetch_value(conn, "select to_regclass('crmshift.sync_queue')") is None:
-        raise Refused("crmshift is not installed in this database.", hint="Run: crmshift apply --to sync-layer")
 
 
 def controls(conn: Connection) -> tuple[Control, ...]:

@@ -22,8 +22,10 @@ pytestmark = pytest.mark.default_pg
 
 Make = Callable[[str], str]
 
-SLOW = """
-create function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep({}); return null; end $$;
+DAWDLE = """
+create or replace function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep({}); return null; end $$;
+"""
+SLOW = f"""{DAWDLE}
 create trigger dawdle before insert on customers for each statement execute function dawdle();
 """
 
@@ -124,9 +126,11 @@ def test_the_first_interrupt_finishes_the_batches_in_hand_and_the_second_stops_a
 ) -> None:
     dsn = make_database("history")
     with open_(dsn) as conn:
-        conn.execute(SLOW.format(0.8))  # well below the two seconds after which a batch is halved
+        conn.execute(SLOW.format(0))
         control(conn, batch_rows=10)
-        for interrupts, status in ((1, 5), (2, 130)):
+        # Well below the two seconds after which a batch is halved, and none of them is in hand any more.
+        for interrupts, status, seconds in ((1, 5, 0.5), (2, 130, 1)):
+            conn.execute(DAWDLE.format(seconds))
             with start("backfill", "run", "--workers", workers, dsn=dsn) as process:
                 soon(lambda: in_a_batch(conn) == int(workers))
                 before = done(conn)
@@ -139,7 +143,7 @@ def test_the_first_interrupt_finishes_the_batches_in_hand_and_the_second_stops_a
                 assert "Traceback" not in err
                 assert "Stopping after the batch in hand" in err
             if interrupts == 1:
-                assert done(conn) >= before + 10 * int(workers), "those in hand were finished"
+                assert done(conn) >= before + 10 * int(workers), f"those in hand were finished: {out + err}"
                 assert "Run the same command again" in err
             else:
                 assert "the same command goes on" in err

@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from crmshift import db, explain
+from crmshift import db
 from crmshift.errors import Refused, UsageError
-from crmshift.explain import Explanation, Verdict
+from crmshift.explain import reading
+from crmshift.explain.explanation import Explanation, Verdict
 from tests.acceptance.commandline import must
 from tests.support.templates import ADA, BEN, CLEO, EMIL, FIELD, NOBODY, apply_to
 
@@ -32,7 +33,7 @@ def conn(dsn: str) -> Iterator[psycopg.Connection]:
 def told(dsn: str, asked: str, **options: Any) -> Explanation:
     conn = db.connect(dsn, "tests", read_only=True)
     try:
-        return explain.run(conn, asked, **options)
+        return reading.run(conn, asked, **options)
     finally:
         conn.close()
 
@@ -215,7 +216,7 @@ def test_conflicts_open_and_settled(dsn: str, conn: psycopg.Connection) -> None:
     explained = told(dsn, f"contact:{ADA}", show_values=True)
     assert explained.agrees
     lost = {c.name: c.lost for r in explained.rows if r.mapping == "customers" for c in r.columns if c.lost}
-    by_column = {c.columns: (c.winner, c.losing) for c in explained.conflicts}
+    by_column = {c.columns: (c.winner, explained.losing.get(c.id)) for c in explained.conflicts}
     assert set(lost) == {"email", "address1", "city", "state", "zip"}, "an address is one group"
     assert by_column["email",] == ("legacy", {"email": ["ada@example.com", "there"]})
     assert by_column["st_address", "city", "state", "zip"] == ("target", {"city": ["Bonn", "here"]})
@@ -259,14 +260,14 @@ def test_before_the_backfill_what_is_missing_may_not_have_moved(make_database: M
 
 
 def test_all_is_read_in_one_snapshot(dsn: str, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = explain._rows
+    rows = reading._rows
 
     def then_somebody_writes(*arguments: Any) -> Any:
         read = rows(*arguments)
         conn.execute("update customers set firstname = repeat('x', 300) where cst_id = %s", [ADA])
         return read
 
-    monkeypatch.setattr(explain, "_rows", then_somebody_writes)
+    monkeypatch.setattr(reading, "_rows", then_somebody_writes)
     explained = told(dsn, f"contact:{ADA}")
     assert explained.agrees
     assert explained.queue == ()
@@ -333,7 +334,7 @@ def test_a_role_that_does_not_see_every_row_is_refused(dsn: str, conn: psycopg.C
         seeing = db.connect(dsn, "tests", read_only=True)
         seeing.execute("set role explain_clerk")
         with pytest.raises(Refused, match="Row-level security hides rows of public"):
-            explain.run(seeing, f"contact:{ADA}")
+            reading.run(seeing, f"contact:{ADA}")
         seeing.close()
     finally:
         conn.execute("drop owned by explain_clerk")

@@ -19,6 +19,7 @@ from crmshift.errors import LockNotObtained, Refused, UsageError
 from tests.acceptance.commandline import environment, must
 from tests.support import history
 from tests.support.agreement import assert_in_sync
+from tests.support.tables import LEGACY, TARGET
 from tests.support.templates import (
     ADA,
     BEN,
@@ -36,18 +37,7 @@ from tests.support.templates import (
 
 Make = Callable[[str], str]
 
-TABLES = (
-    "contacts",
-    "contact_custom_fields",
-    "appointments",
-    "customers",
-    "leads",
-    "customer_custom_fields",
-    "lead_appointments",
-    "lead_custom_fields",
-    "appointment_custom_fields",
-    "crmshift.archive",
-)
+TABLES = (*LEGACY, *TARGET, "crmshift.archive")
 
 
 def rows(conn: psycopg.Connection, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -530,7 +520,7 @@ def test_a_repair_that_never_was(dsn: str, driver: db.Connection, legacy_db: str
 
 
 def test_a_write_is_known_for_its_own(conn: psycopg.Connection, dsn: str) -> None:
-    mine = "select crmshift.is_own_write(xmin) from contacts where id = %s"
+    mine = "select crmshift.is_written_here(xmin) from contacts where id = %s"
     assert conn.execute(mine, [ADA]).fetchone() == (False,)
     with psycopg.connect(dsn) as writer:
         writer.execute("select pg_current_xact_id()")
@@ -589,3 +579,29 @@ def test_what_hangs_by_now_on_a_row_that_was_inserted_is_not_taken_away_unseen(
     assert (undone.undone, undone.left) == (0, 1)
     assert [(row.why, row.sqlstate) for row in repair.left(driver, done.run, 10)] == [("refused", "23503")]
     assert_in_sync(conn)
+
+
+def test_a_role_that_does_not_see_every_row_repairs_nothing(
+    dsn: str, conn: psycopg.Connection, driver: db.Connection
+) -> None:
+    """To it rows of legacy that it does not see are not there, and what was made of them would be taken away."""
+    conn.execute("drop role if exists repair_clerk")
+    conn.execute("create role repair_clerk")
+    try:
+        conn.execute("grant usage, create on schema crmshift, public to repair_clerk")
+        conn.execute("grant all on all tables in schema crmshift, public to repair_clerk")
+        conn.execute("alter table contacts enable row level security")
+        before = rows(conn)
+        driver.execute("set role repair_clerk")
+        with pytest.raises(Refused, match=r"hides rows of .*contacts.* from the role repair_clerk"):
+            repair.preview(driver, repair.authority(driver))
+        with pytest.raises(Refused, match=r"hides rows of .*contacts"):
+            repair.run(driver)
+        with pytest.raises(psycopg.Error, match=r"hides rows of .*contacts") as error:
+            driver.execute("select * from crmshift.repair_start('legacy')")
+        assert error.value.sqlstate == "SH005"
+        assert rows(conn) == before
+    finally:
+        driver.execute("reset role")
+        conn.execute("drop owned by repair_clerk")
+        conn.execute("drop role repair_clerk")

@@ -17,21 +17,12 @@ from tests.support.agreement import assert_agreement, assert_in_sync, drain, que
 from tests.support.databases import SQL, Databases
 from tests.support.schema_dump import dump
 from tests.support.servers import Server
+from tests.support.tables import MAPPED
 from tests.support.templates import ADA, apply_to, compiled, roll_back_to
 from tests.support.writing import rows, value, write
 
 Db = Callable[[str], psycopg.Connection]
 Make = Callable[[str], str]
-
-MAPPED = (
-    "contacts",
-    "contact_custom_fields",
-    "appointments",
-    "customers",
-    "leads",
-    "customer_custom_fields",
-    "lead_appointments",
-)
 
 
 def always(folder: Path) -> Path:

@@ -9,17 +9,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from crmshift import db, overview
+from crmshift import db, overview, steps
 from crmshift.embedded import EmbeddedServer
 from crmshift.embedded.account import home, server_account
 from crmshift.errors import CrmshiftError, LockNotObtained, Refused, UsageError
 from crmshift.validation import checks, compare_rows, runs
+from crmshift.validation.reader import Reader
 from crmshift.validation.result import Validation
 from tests.acceptance.commandline import must
 from tests.support.history import CONTACTS
@@ -52,7 +53,7 @@ def behind_the_triggers(conn: psycopg.Connection) -> Iterator[psycopg.Connection
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many ranges and many statements even of a few rows."""
-    monkeypatch.setattr(compare_rows, "ROWS", 3)
+    monkeypatch.setattr(steps, "RANGE_ROWS", 3)
     monkeypatch.setattr(compare_rows, "FIRST", 1)
     monkeypatch.setattr(compare_rows, "SECONDS", 0.0)
 
@@ -60,7 +61,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def ranges_of_a_history(small_ranges: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some twenty ranges of thousands of rows."""
-    monkeypatch.setattr(compare_rows, "ROWS", 300)
+    monkeypatch.setattr(steps, "RANGE_ROWS", 300)
 
 
 def drifted(result: Validation) -> dict[str, int]:
@@ -691,7 +692,26 @@ def test_a_standby_is_read_and_its_result_stored_on_the_primary(
 
             thread = threading.Thread(target=churn)
             thread.start()
+            seen_by: list[int] = []
+
+            def look(reading: db.Connection) -> None:
+                seen_by.append(reading.info.backend_pid)
+                if len(seen_by) == 1:
+                    with db.translated():
+                        reading.execute(
+                            """
+                            do $$ begin
+                                begin perform count(*), pg_sleep(20) from contacts;
+                                exception when assert_failure then null;
+                                end;
+                            end $$
+                            """
+                        )
+
             try:
+                with closing(Reader(db.connect(copy, "tests"), lambda: db.connect(copy, "tests"))) as reader:
+                    reader.undisturbed(look)
+                assert len(set(seen_by)) == 2, "ended, for it was in a subtransaction, and opened anew"
                 for _ in range(10):
                     result = checks.run(own, read_dsn=copy)
                     assert drifted(result) == {}, [c.findings for c in result.checks if c.count]
@@ -719,16 +739,16 @@ def test_a_range_that_a_standby_cancels_is_halved_and_tried_again(
 ) -> None:
     dsn = make_database("history")
     apply_to(dsn, "parallel-operation")
-    monkeypatch.setattr(compare_rows, "ROWS", 500)
+    monkeypatch.setattr(steps, "RANGE_ROWS", 500)
     monkeypatch.setattr(compare_rows, "FIRST", 8)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     real, sizes = compare_rows._Ranges.compare, []
 
-    def cancelled(self: compare_rows._Ranges, conn: db.Connection, taken: range) -> None:
+    def cancelled(self: compare_rows._Ranges, taken: range, conn: db.Connection) -> None:
         sizes.append(len(taken))
         if len(taken) > 2 or len(sizes) % 5 == 0:
             raise CrmshiftError("canceling statement due to conflict with recovery", sqlstate="40001")
-        real(self, conn, taken)
+        real(self, taken, conn)
 
     monkeypatch.setattr(compare_rows._Ranges, "compare", cancelled)
     with driver(dsn) as own:

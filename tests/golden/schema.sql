@@ -2296,35 +2296,27 @@ CREATE FUNCTION crmshift.explain_row(of_mapping text, of_key jsonb, show_values 
     AS $_$
 -- One row of a mapped table beside what its mapping expects. state: same, differs; agrees, where the values differ as the mapping
 -- allows; missing, extra, where one of the two rows is not there; unmapped, for a column the mapping does not speak of; none, for
--- neither. The comparison is that of drift_<mapping>: on the columns' own types, NULL-safe.
+-- neither. What differs verdict_<mapping> says.
 begin
     return query execute (
         select format($sql$
-            select c.name, case when c.mapped is false then 'unmapped' when not p.e and not p.t then 'none'
+            select c.name, case when not c.mapped then 'unmapped' when not p.e and not p.t then 'none'
                                 when not p.t then 'missing' when not p.e then 'extra'
-                                when c.differs then 'differs' when c.ruled and c.e is distinct from c.t then 'agrees' else 'same' end,
-                   p.e, p.t, crmshift.looks_like(c.e, c.is_text), crmshift.looks_like(c.t, c.is_text),
-                   case when $2 then c.e end, case when $2 then c.t end
+                                when c.name = any (v.columns) then 'differs' when v.expected -> c.name <> t.row_data -> c.name then 'agrees' else 'same' end,
+                   p.e, p.t, crmshift.looks_like(v.expected -> c.name, c.is_text), crmshift.looks_like(t.row_data -> c.name, c.is_text),
+                   case when $2 then v.expected -> c.name end, case when $2 then t.row_data -> c.name end
               from (select) as one
-              left join (select true as "is there", v.* from crmshift.%1$I as v where %2$s) as e on true
-              left join (select true as "is there", t.* from %3$s as t where %4$s%5$s) as t on true
-             cross join lateral (select e."is there" is true as e, t."is there" is true as t) as p
-             cross join lateral (values %6$s) as c (name, mapped, ruled, differs, e, t, is_text)$sql$,
-               m.name || '_expected',
-               (select string_agg(format('v.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(m.key, m.key_types) as u (k, ty)),
-               m.target::regclass,
+              left join crmshift.%1$I(jsonb_build_array($1)) as v on true
+              left join (select to_jsonb(t) as row_data from %2$s as t where %3$s%4$s) as t on true
+             cross join lateral (select v.expected is not null as e, t.row_data is not null as t) as p
+             cross join lateral (values %5$s) as c (name, mapped, is_text)$sql$,
+               'verdict_' || m.name, m.target::regclass,
                (select string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, ty), ' and ') from unnest(m.key, m.key_types) as u (k, ty)),
                coalesce(' and ' || m.only_where, ''),
-               (select string_agg(
-                           case when v.attname is null
-                                then format('(%L, false, false, false, null::jsonb, to_jsonb(t.%I), %L::boolean)', a.attname, a.attname, ty.typcategory = 'S')
-                                else format('(%1$L, true, %2$s, %3$s, to_jsonb(e.%4$I), to_jsonb(t.%4$I), %5$L::boolean)', a.attname, (rule.attname is not null)::text,
-                                            case when rule.attname is null then format('t.%1$I is distinct from e.%1$I', a.attname) else format('not e.%I', rule.attname) end,
-                                            a.attname, ty.typcategory = 'S') end, ', ' order by v.attnum is null, v.attnum, a.attnum)
+               (select string_agg(format('(%L, %L::boolean, %L::boolean)', a.attname, v.attname is not null, ty.typcategory = 'S'), ', ' order by v.attnum is null, v.attnum, a.attnum)
                   from pg_catalog.pg_attribute as a
                   join pg_catalog.pg_type as ty on ty.oid = a.atttypid
                   left join pg_catalog.pg_attribute as v on v.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and v.attname = a.attname
-                  left join pg_catalog.pg_attribute as rule on rule.attrelid = v.attrelid and rule.attname = a.attname || '_agrees'
                  where a.attrelid = m.target::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''))
           from crmshift.mapping as m where m.name = of_mapping)
     using of_key, show_values;
@@ -2789,22 +2781,6 @@ $_$;
 -- Name: FUNCTION is_outstanding(of_mapping text, of_key jsonb); Type: COMMENT
 
 COMMENT ON FUNCTION crmshift.is_outstanding(of_mapping text, of_key jsonb) IS 'Whether a row of either side need not agree with its mapping, because it stands in the sync queue.';
-
--- Name: is_own_write(xid); Type: FUNCTION
-
-CREATE FUNCTION crmshift.is_own_write(version xid) RETURNS boolean
-    LANGUAGE sql
-    AS $_$
--- A row that can be seen, and whose transaction is still in progress, can only be this transaction's. xmin lacks the epoch.
-select coalesce(pg_catalog.pg_xact_status(greatest(0, x.candidate + case when x.candidate - x.top > 2147483648 then -4294967296
-                                                                         when x.top - x.candidate > 2147483648 then 4294967296 else 0 end)::text::xid8) = 'in progress', false)
-  from (select n.top, (n.top >> 32 << 32) + $1::text::bigint as candidate
-          from (select pg_catalog.pg_current_xact_id()::text::bigint as top) as n) as x
-$_$;
-
--- Name: FUNCTION is_own_write(version xid); Type: COMMENT
-
-COMMENT ON FUNCTION crmshift.is_own_write(version xid) IS 'Whether this transaction wrote the version of a row that it sees.';
 
 -- Name: is_syncing(); Type: FUNCTION
 
@@ -3732,7 +3708,7 @@ with relation as (
 select o.kind, o.subject, o.name, o.definition
   from o
  where ($1 is null or o.kind = any ($1))
-   and (not $2 or age(o.written) <= age(pg_current_xact_id_if_assigned()::xid) and crmshift.is_written_here(o.written))
+   and (not $2 or age(o.written) <= age(pg_current_xact_id_if_assigned()::xid) and crmshift.is_written_here(o.written))  -- the age alone is quicker
 $_$;
 
 -- Name: FUNCTION objects(kinds text[], only_written_here boolean); Type: COMMENT
@@ -4055,7 +4031,7 @@ begin
                           where p.polrelid = to_regclass(t.name) and p.polcmd in ('*', 'r')
                             and exists (select from unnest(p.polroles) as r (oid) where r.oid = 0 or pg_has_role(r.oid, 'usage'))), false);
     if hidden is not null then
-        raise exception 'Row-level security hides rows of % from the role %: what it cannot see it cannot validate.', hidden, current_user
+        raise exception 'Row-level security hides rows of % from the role %: what it does not see would be taken for missing.', hidden, current_user
             using errcode = 'SH005', hint = 'Use a role with BYPASSRLS, or the one that installed crmshift.';
     end if;
 end
@@ -4345,6 +4321,7 @@ declare
     m record;
     waiting boolean := exists (select from crmshift.sync_queue);
 begin
+    perform crmshift.refuse_partial_view();
     for m in select g.name, g.position,
                     of_workspace is null or exists (select from pg_catalog.pg_attribute as a where a.attname = 'workspace_id'
                                                        and a.attrelid = to_regclass(format('crmshift.%I', g.name || '_expected'))) as knows
@@ -4459,7 +4436,7 @@ begin
     insert into crmshift.repair_log (run, mapping, table_name, key, before, after)
     select of_run, of_mapping, coalesce(b.table_name, a.table_name), coalesce(b.key, a.key), b.row_data, a.row_data
       from b full join a on a.table_name = b.table_name and a.key = b.key
-     where b.row_data is distinct from a.row_data and (a.key is null or crmshift.is_own_write(a.version))
+     where b.row_data is distinct from a.row_data and (a.key is null or crmshift.is_written_here(a.version))
      order by coalesce(b.depth, a.depth), coalesce(b.table_name, a.table_name), coalesce(b.key, a.key);
     return result;
 end
@@ -8782,7 +8759,7 @@ CREATE VIEW crmshift.check_list AS
  SELECT ('drift_'::text || m.name) AS name,
     'Every row and column agrees with its mapping'::text AS title,
     'error'::text AS severity,
-    'crmshift validate --repair; legacy is taken to be right.'::text AS remedy,
+    'crmshift validate --repair'::text AS remedy,
     m."position" AS rank
    FROM crmshift.mapping m
   WHERE (m.direction = 'to_target'::text)

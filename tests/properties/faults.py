@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.properties.model import LEGACY
+from tests.support.tables import LEGACY
 
 _TEXTS = {
     "contacts": ("city", "lead_status"),

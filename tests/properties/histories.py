@@ -12,9 +12,10 @@ from psycopg.pq import TransactionStatus
 from crmshift.embedded import EmbeddedServer
 from tests.properties import faults, promises, writes
 from tests.properties.faults import Fault
-from tests.properties.model import LEGACY, sides_written
+from tests.properties.model import sides_written
 from tests.properties.stage import SESSIONS, Stage
 from tests.properties.writes import Statement
+from tests.support.tables import LEGACY
 
 sessions = st.sampled_from(SESSIONS)
 entities = st.sampled_from(["null", "'customer'", "'lead'", "'custom field'", "'appointment'"])

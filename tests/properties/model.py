@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests.support.tables import LEGACY, TARGET
 from tests.support.templates import FIELD, FIELD_OF_OTHER_WORKSPACE, OTHER_FIELD, OTHER_WORKSPACE, WORKSPACE
 
 WORKSPACES = (WORKSPACE, OTHER_WORKSPACE)
@@ -12,16 +13,6 @@ PEOPLE = tuple(f"00000000-0000-0000-0000-0000000000c{n}" for n in range(1, 8))  
 LEADS = tuple(f"00000000-0000-0000-0000-0000000000e{n}" for n in range(1, 5))  # leads that applications make
 LEGACY_APPOINTMENTS = (1, 2, 3, 11, 12)  # three of seed.sql, two to come
 TARGET_APPOINTMENTS = (1, 2, 3, 21, 22)
-
-LEGACY = ("contacts", "contact_custom_fields", "appointments")
-TARGET = (
-    "customers",
-    "leads",
-    "customer_custom_fields",
-    "lead_appointments",
-    "lead_custom_fields",
-    "appointment_custom_fields",
-)
 
 PERSON = {  # contacts: customers
     "firstname": "firstname",

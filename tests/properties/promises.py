@@ -7,9 +7,10 @@ import re
 import psycopg
 
 from tests.properties import losses
-from tests.properties.model import LEGACY, MOVED, TARGET, side_of
+from tests.properties.model import MOVED, side_of
 from tests.properties.stage import SESSIONS, Stage
 from tests.support.agreement import assert_agreement, queue
+from tests.support.tables import LEGACY, TARGET
 
 
 class Broken(AssertionError):

@@ -12,9 +12,9 @@ from psycopg.pq import TransactionStatus
 
 from crmshift.embedded import EmbeddedServer
 from tests.properties.faults import Fault
-from tests.properties.model import LEGACY, TARGET
 from tests.properties.script import Script, unescaped
 from tests.properties.writes import Statement
+from tests.support.tables import LEGACY, TARGET
 
 SESSIONS = ("A", "B", "C")
 DBA = "DBA"

@@ -12,16 +12,8 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.properties.model import (
-    FIELDS,
-    LEADS,
-    LEGACY,
-    LEGACY_APPOINTMENTS,
-    PEOPLE,
-    TARGET,
-    TARGET_APPOINTMENTS,
-    WORKSPACES,
-)
+from tests.properties.model import FIELDS, LEADS, LEGACY_APPOINTMENTS, PEOPLE, TARGET_APPOINTMENTS, WORKSPACES
+from tests.support.tables import LEGACY, TARGET
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from tests.support.agreement import assert_in_sync
 from tests.support.databases import Databases
 from tests.support.servers import Server
+from tests.support.tables import MAPPED
 from tests.support.writing import rows, value, write
 
 Db = Callable[[str], psycopg.Connection]
@@ -108,15 +109,6 @@ SINGLE = {
     "a customer's field": "update customer_custom_fields set value = 'x' where customer_id = :ada and field_id = :colour",
     "a lead's appointment": "update lead_appointments set status = 'x' where id = 1",
 }
-MAPPED = (
-    "contacts",
-    "contact_custom_fields",
-    "appointments",
-    "customers",
-    "leads",
-    "customer_custom_fields",
-    "lead_appointments",
-)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ drop function crmshift.undo_repair_batch(bigint);
 drop function crmshift.undo_row(crmshift.repair_log);
 drop function crmshift.repair_batch(bigint, text, text[], integer, boolean);
 drop function crmshift.repair_keys(bigint, text, jsonb);
-drop function crmshift.is_own_write(xid);
 drop function crmshift.repair_image(text, jsonb, boolean);
 drop function crmshift.references_to(text);
 drop function crmshift.rows_of(text, text[], jsonb, text[], boolean);

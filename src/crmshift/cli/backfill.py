@@ -98,7 +98,7 @@ def run(
 
     plan = load(Project.open(project).plan(name))
     with connected(dsn, "backfill run") as conn:
-        governor.require_installed(conn)
+        db.require_installed(conn, governor.CONTROLS)
         missing = [
             m for m in plan.to_target if db.fetch_value(conn, "select to_regproc(%s)", [f"crmshift.fill_{m}"]) is None
         ]
@@ -135,7 +135,7 @@ def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
 
     with connected(dsn, "backfill status", read_only=True) as conn:
         states = backfill.states(conn)
-        installed = governor.installed(conn)
+        installed = db.is_installed(conn, governor.CONTROLS)
         control = governor.control(conn) if installed else None
         signals = governor.signals(conn) if installed else ()
         holds = governor.holds(conn)
@@ -185,10 +185,10 @@ def pause(
     format: OutputFormat = Format.TEXT,
 ) -> None:
     """Let no further batch begin, of a run that is under way or of a later one. Batches in hand end within half a second or so."""
-    from crmshift import governor
+    from crmshift import db, governor
 
     with connected(dsn, "backfill pause") as conn:
-        governor.require_installed(conn)
+        db.require_installed(conn, governor.CONTROLS)
         governor.pause(conn, why)
         control = governor.control(conn)
     _done("pause", control, "The backfill is paused.", ["crmshift backfill resume"], format)
@@ -200,7 +200,7 @@ def resume(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     from crmshift import db, governor
 
     with connected(dsn, "backfill resume") as conn:
-        governor.require_installed(conn)
+        db.require_installed(conn, governor.CONTROLS)
         governor.resume(conn)
         control, driver = governor.control(conn), db.driver(conn)
     _done("resume", control, "The backfill may go on.", [] if driver else ["crmshift backfill run"], format)
@@ -269,7 +269,7 @@ def set_(
     if not controls and not bounds:
         raise UsageError("Nothing to set.", hint="See crmshift backfill set --help.")
     with connected(dsn, "backfill set") as conn:
-        governor.require_installed(conn)
+        db.require_installed(conn, governor.CONTROLS)
         with db.transaction(conn):
             if controls:
                 governor.set_control(conn, controls)

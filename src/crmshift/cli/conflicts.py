@@ -33,11 +33,11 @@ def list_(
     format: OutputFormat = Format.TEXT,
 ) -> None:
     """List conflicts, open ones first. Reads only. Exit 1 where any is open."""
-    from crmshift import conflicts, sync
+    from crmshift import conflicts, db
     from crmshift.cli.output import console, count, print_json, print_next_steps, table
 
     with connected(dsn, "conflicts list", read_only=True) as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.conflict_log")
         total, listed = conflicts.listed(conn, only_open=only_open, limit=limit)
     undecided = [c for c in listed if c.winner is None]
     answer = ExitStatus.NO if undecided else ExitStatus.OK
@@ -69,11 +69,11 @@ def list_(
 @app.command(epilog=EXAMPLES + EXIT_STATUSES)
 def show(number: Number, dsn: Dsn = None, show_values: ShowValues = False, format: OutputFormat = Format.TEXT) -> None:
     """Show one conflict: which columns, what either side says now, what was lost. Values only with --show-values. Reads only."""
-    from crmshift import conflicts, sync
+    from crmshift import conflicts, db
     from crmshift.cli.output import console, print_json, print_next_steps, table
 
     with connected(dsn, "conflicts show", read_only=True) as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.conflict_log")
         shown = conflicts.show(conn, number)
     c = shown.conflict
     next_steps = [f"crmshift conflicts resolve {c.id} --take {side}" for side in Side] if c.winner is None else []
@@ -106,11 +106,11 @@ def resolve(
     dsn: Dsn = None,
 ) -> None:
     """Decide an open conflict. When the last one of a row is decided, the row is settled."""
-    from crmshift import conflicts, sync
+    from crmshift import conflicts, db
     from crmshift.cli.output import console, print_next_steps
 
     with connected(dsn, "conflicts resolve") as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.conflict_log")
         result = conflicts.resolve(conn, number, take)
     console().print(f"Conflict {number}: {result}.")
     if result != "settled":

@@ -13,7 +13,7 @@ from crmshift.errors import ExitStatus
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crmshift.explain import Column, Explanation, Row, Shown, Verdict
+    from crmshift.explain.explanation import Column, Explanation, Row, Shown, Verdict
 
 EXAMPLES = """
 [bold]Examples[/bold]\n
@@ -42,11 +42,11 @@ def explain(
     Read in one snapshot; reads only. Exit 0 where both sides agree about it and all that hangs on it, 1 where they do not, or no
     such row is known.
     """
-    from crmshift import explain as explaining
     from crmshift.cli.output import console, print_json, print_next_steps
+    from crmshift.explain import reading
 
     with connected(dsn, "explain", read_only=True) as conn:
-        explained = explaining.run(conn, row, show_values=show_values)
+        explained = reading.run(conn, row, show_values=show_values)
     status = ExitStatus.OK if explained.found and explained.agrees else ExitStatus.NO
     if format is Format.JSON:
         print_json("explain", status, as_json(explained, show_values), explained.next_steps)
@@ -64,11 +64,15 @@ def as_json(explained: Explanation, show_values: bool) -> dict[str, Any]:
     """All of it, for a JSON document. What was not asked for is left out, so that null always means null."""
     data = asdict(explained)
     data |= {"found": explained.found, "agrees": explained.agrees}
-    if not show_values:
+    losing = data.pop("losing")
+    if show_values:
+        for entry in data["conflicts"]:
+            entry["losing"] = losing.get(entry["id"])
+    else:
         for columns in (r["columns"] for r in data["rows"]):
             for column in columns:
                 del column["expected"]["value"], column["found"]["value"]
-        for entries, private in (("queue", "message"), ("conflicts", "losing"), ("archive", "row")):
+        for entries, private in (("queue", "message"), ("archive", "row")):
             for entry in data[entries]:
                 del entry[private]
     return data
@@ -193,7 +197,7 @@ def _print_logs(out: Console, explained: Explanation, show_values: bool) -> None
         listed = table(">no.", "kind", "columns", "policy", "winner", "at", title="Conflicts")
         for conflict in explained.conflicts:
             winner = f"[yellow]{f'{conflict.decision}, to be settled' if conflict.decision else 'open'}[/yellow]"
-            lost = "".join(f"\n{c}: {escape(str(v))}" for c, v in (conflict.losing or {}).items())
+            lost = "".join(f"\n{c}: {escape(str(v))}" for c, v in explained.losing.get(conflict.id, {}).items())
             listed.add_row(
                 str(conflict.id),
                 conflict.kind,

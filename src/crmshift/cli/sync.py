@@ -51,11 +51,11 @@ class OnError(StrEnum):
 @app.command(epilog=EXAMPLES + EXIT_STATUSES)
 def status(dsn: Dsn = None, format: OutputFormat = Format.TEXT) -> None:
     """Show how each entity is synced, and what is queued, why, and what to do. Reads only. Exit 1 where anything is queued or paused."""
-    from crmshift import sync
+    from crmshift import db, sync
     from crmshift.cli.output import console, print_json, print_next_steps, table
 
     with connected(dsn, "sync status", read_only=True) as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.sync_queue")
         controls, queue = sync.controls(conn), sync.outstanding(conn)
     paused = [c for c in controls if c.paused]
     answer = ExitStatus.NO if queue or paused else ExitStatus.OK
@@ -105,11 +105,11 @@ def pause(
     Returns when the transactions that were under way have ended, or exits with 5 and names them: until then
     they may still be synced.
     """
-    from crmshift import sync
+    from crmshift import db, sync
     from crmshift.cli.output import console, print_json, print_next_steps
 
     with connected(dsn, "sync pause") as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.sync_queue")
         left = sync.pause(conn, why, entity, patience)
     answer = ExitStatus.STOPPED if left else ExitStatus.OK
     next_steps = ["crmshift sync status", "crmshift sync resume"]
@@ -129,10 +129,10 @@ def resume(
     format: OutputFormat = Format.TEXT,
 ) -> None:
     """Sync writes again, and settle what was queued meanwhile. Exit 1 where rows remain queued."""
-    from crmshift import sync
+    from crmshift import db, sync
 
     with connected(dsn, "sync resume") as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.sync_queue")
         sync.resume(conn, entity)
     if not no_drain and entity is None:
         drain(dsn, format=format)
@@ -145,11 +145,11 @@ def mode(
     dsn: Dsn = None,
 ) -> None:
     """Say when writes of an entity are synced: in the application's transaction, or later by a drain."""
-    from crmshift import sync
+    from crmshift import db, sync
     from crmshift.cli.output import print_next_steps
 
     with connected(dsn, "sync mode") as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.sync_queue")
         sync.set_mode(conn, entity, to)
     print_next_steps(["crmshift sync drain --follow"] if to is Mode.QUEUED else ["crmshift sync drain"])
 
@@ -161,10 +161,10 @@ def on_error(
     dsn: Dsn = None,
 ) -> None:
     """Say what becomes of a write of an entity that cannot be synced: it succeeds and is queued, or it fails."""
-    from crmshift import sync
+    from crmshift import db, sync
 
     with connected(dsn, "sync on-error") as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.sync_queue")
         sync.set_on_error(conn, entity, what)
 
 
@@ -189,7 +189,7 @@ def drain(
     from crmshift.cli.output import console, error_console, print_json, print_next_steps
 
     with connected(dsn, "sync drain") as conn:
-        sync.require_installed(conn)
+        db.require_installed(conn, "crmshift.sync_queue")
         if follow:
             with StopSignal().listening(lambda text: print(text, file=sys.stderr)) as stop:
                 sync.follow(

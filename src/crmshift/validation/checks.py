@@ -8,18 +8,19 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from crmshift import db
 from crmshift.db import Connection
-from crmshift.errors import Refused, UsageError
+from crmshift.errors import UsageError
 from crmshift.validation import compare_rows, runs
-from crmshift.validation.compare_rows import Compared, Selection, undisturbed
+from crmshift.validation.compare_rows import Compared, Selection
+from crmshift.validation.reader import Reader
 from crmshift.validation.result import SAMPLE, Accuracy, Check, Finding, Scope, Severity, Validation
 
 if TYPE_CHECKING:
-    from psycopg.rows import TupleRow
+    pass
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def run(
     Raises `Refused` where nothing is installed or the stored validation will not do, `UsageError` for a workspace or a stored
     validation that does not exist.
     """
-    require_installed(conn)
+    db.require_all_rows(conn)
     if workspace is not None and not db.fetch_value(
         conn, "select exists (select from public.workspaces where id = %s)", [workspace]
     ):
@@ -59,24 +60,31 @@ def run(
     begun = runs.position(conn)
     number, horizon = (None, None) if since is None else runs.baseline(conn, since, workspace)
     with ExitStack() as opened:
-        reader, lag = conn, None
+        reader, lag = Reader(conn), None
         if read_dsn is not None:
-            reader = opened.enter_context(closing(db.connect(read_dsn, "validate/reader", read_only=True)))
-            require_installed(reader)
-            there = undisturbed(partial(runs.position, reader))
-            lag = undisturbed(partial(_require_standby, conn, reader, begun, there))
+            reader = opened.enter_context(closing(_standby(read_dsn, "reader")))
+            reader.undisturbed(db.require_all_rows)
+            there = reader.undisturbed(runs.position)
+            lag = reader.undisturbed(partial(_require_standby, conn, begun, there))
             # What was running there when it was read: a standby may not know yet what has ended on the primary.
             begun = replace(begun, horizon=there.horizon)
-        helpers = [opened.enter_context(closing(db.sibling(reader, f"worker {n}"))) for n in range(2, workers + 1)]
+        helpers = [
+            opened.enter_context(
+                closing(Reader(db.sibling(conn, name)) if read_dsn is None else _standby(read_dsn, name))
+            )
+            for name in (f"worker {n}" for n in range(2, workers + 1))
+        ]
         selection = Selection(workspace, sample, random.getrandbits(31), horizon)
         entities = {
             f"drift_{mapping}": (mapping, entity)
-            for mapping, entity in _all(
-                reader, "select name, entity from crmshift.mapping where direction = 'to_target'"
+            for mapping, entity in reader.fetch_all(
+                "select name, entity from crmshift.mapping where direction = 'to_target'"
             )
         }
         checks, compared = [], []
-        for listed in _all(reader, "select name, title, remedy, severity from crmshift.check_list order by rank, name"):
+        for listed in reader.fetch_all(
+            "select name, title, remedy, severity from crmshift.check_list order by rank, name"
+        ):
             known = _Known(*listed)
             if known.name in entities:
                 mapping, entity = entities[known.name]
@@ -105,19 +113,19 @@ def run(
 
 
 def _drift(
-    conn: Connection,
+    reader: Reader,
     known: _Known,
     mapping: str,
     entity: str,
     selection: Selection,
-    workers: list[Connection],
+    workers: list[Reader],
     show_values: bool,
 ) -> tuple[Check, Compared]:
     started = time.monotonic()
-    found = compare_rows.run(conn, mapping, selection, workers)
+    found = compare_rows.run(reader, mapping, selection, workers)
     findings = found.findings
     if show_values:
-        findings = tuple(undisturbed(partial(compare_rows.with_values, conn, f)) for f in findings)
+        findings = tuple(reader.undisturbed(partial(compare_rows.with_values, f)) for f in findings)
     check = Check(
         name=known.name,
         title=known.title,
@@ -133,10 +141,9 @@ def _drift(
     return check, found
 
 
-def _check(conn: Connection, known: _Known, workspace: UUID | None) -> Check:
+def _check(reader: Reader, known: _Known, workspace: UUID | None) -> Check:
     started = time.monotonic()
-    rows = _all(
-        conn,
+    rows = reader.fetch_all(
         "select count(*) over (), subject, key, detail, workspace from crmshift.run_check(%s, %s) limit %s",
         [known.name, workspace, SAMPLE],
     )
@@ -166,11 +173,12 @@ def _accuracies(compared: list[tuple[str, Compared]]) -> tuple[Accuracy, ...]:
     )
 
 
-def _all(conn: Connection, query: LiteralString, given: list[Any] | None = None) -> list[TupleRow]:
-    return undisturbed(lambda: db.fetch_all(conn, query, given))
+def _standby(read_dsn: str, name: str) -> Reader:
+    connect = partial(db.connect, read_dsn, f"validate/{name}", read_only=True)
+    return Reader(connect(), connect)
 
 
-def _require_standby(conn: Connection, reader: Connection, begun: runs.Position, there: runs.Position) -> float | None:
+def _require_standby(conn: Connection, begun: runs.Position, there: runs.Position, reader: Connection) -> float | None:
     """How old, in seconds, the last thing is that the reader has replayed, 0 where that is all; None where it is no standby. Raises `UsageError` where it is another database."""
     if (there.server, reader.info.dbname) != (begun.server, conn.info.dbname):
         raise UsageError("--read-dsn leads to another database, not to a copy of this one by streaming replication.")
@@ -186,13 +194,3 @@ def _require_standby(conn: Connection, reader: Connection, begun: runs.Position,
         [db.fetch_value(conn, "select pg_current_wal_insert_lsn()::text")],
     )
     return behind
-
-
-def require_installed(conn: Connection) -> None:
-    """Raises `Refused` where nothing is installed, or rows of either side are hidden from the role."""
-    if db.fetch_value(conn, "select to_regclass('crmshift.check_list')") is None:
-        raise Refused(
-            "There is nothing to validate: crmshift is not installed in this database.",
-            hint="Run: crmshift apply --to sync-layer",
-        )
-    db.fetch_value(conn, "select crmshift.refuse_partial_view()")

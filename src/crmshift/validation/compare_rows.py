@@ -5,37 +5,28 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from crmshift import db
+from crmshift import db, steps
 from crmshift.db import Connection
-from crmshift.errors import CrmshiftError, LockNotObtained
+from crmshift.errors import CrmshiftError
+from crmshift.validation.reader import CANCELLED_BY_RECOVERY, Reader
 from crmshift.validation.result import SAMPLE, Finding
-
-T = TypeVar("T")
 
 SECONDS = 2.0
 """How long a statement, and with it a snapshot, is meant to last."""
 
-ROWS = 25_000
-"""Rows in a range, about: the least that is worth a statement."""
-
 FIRST = 10
 """Ranges in the first statement of a worker."""
-
-CANCELLED_BY_RECOVERY = "40001"
-
-CONFLICTS = 12
-"""How often a standby may cancel one range after the other before that is given up."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +55,11 @@ class Compared:
 class _Ranges:
     """The ranges of one mapping, taken by workers, and what they found in them."""
 
-    def __init__(self, conn: Connection, mapping: str, selection: Selection) -> None:
+    def __init__(self, reader: Reader, mapping: str, selection: Selection) -> None:
         self.mapping = mapping
         self.selection = selection
         query = "select after, up_to from crmshift.key_ranges(%s, %s)"
-        self._bounds = undisturbed(lambda: db.fetch_all(conn, query, [mapping, ROWS]))
+        self._bounds = reader.fetch_all(query, [mapping, steps.RANGE_ROWS])
         self._next = 0
         self._counts: Counter[str] = Counter()
         self._by_kind: Counter[str] = Counter()
@@ -83,7 +74,7 @@ class _Ranges:
             self._next = taken.stop
             return taken
 
-    def compare(self, conn: Connection, taken: range) -> None:
+    def compare(self, taken: range, conn: Connection) -> None:
         """Compare these ranges in one statement."""
         row = db.fetch_one(
             conn,
@@ -134,46 +125,28 @@ class _Ranges:
         )
 
 
-def run(conn: Connection, mapping: str, selection: Selection, workers: Sequence[Connection]) -> Compared:
-    """Compare all keys of a mapping that are selected, by this connection and those of the workers."""
-    ranges = _Ranges(conn, mapping, selection)
+def run(reader: Reader, mapping: str, selection: Selection, workers: Sequence[Reader]) -> Compared:
+    """Compare all keys of a mapping that are selected, by this reader and the workers."""
+    ranges = _Ranges(reader, mapping, selection)
     if not workers:
-        _work(conn, ranges, threading.Event())
+        _work(reader, ranges, threading.Event())
         return ranges.compared()
     ending = threading.Event()
     with ThreadPoolExecutor(len(workers) + 1, "validate") as pool:
-        jobs = [pool.submit(_work, worker, ranges, ending) for worker in (conn, *workers)]
+        jobs = [pool.submit(_work, worker, ranges, ending) for worker in (reader, *workers)]
         try:
             for job in jobs:
                 job.result()
         except BaseException:
             ending.set()
-            for worker in (conn, *workers):
+            for worker in (reader, *workers):
                 with suppress(Exception):
-                    worker.cancel_safe(timeout=2.0)
+                    worker.cancel()
             raise
     return ranges.compared()
 
 
-def undisturbed(work: Callable[[], T]) -> T:
-    """Do it again where a standby cancels it, because the primary removed rows that it reads."""
-    for attempt in range(1, CONFLICTS + 1):
-        try:
-            return work()
-        except CrmshiftError as error:
-            if error.sqlstate != CANCELLED_BY_RECOVERY:
-                raise
-            if attempt == CONFLICTS:
-                raise LockNotObtained(
-                    f"The standby cancelled the comparison {CONFLICTS} times: it needs to remove rows that are being read.",
-                    hint="Set hot_standby_feedback = on there, or a longer max_standby_streaming_delay, and run it again.",
-                    sqlstate=error.sqlstate,
-                ) from error
-            time.sleep(0.1 * attempt)
-    raise AssertionError("unreachable")
-
-
-def _work(conn: Connection, ranges: _Ranges, ending: threading.Event) -> None:
+def _work(reader: Reader, ranges: _Ranges, ending: threading.Event) -> None:
     """Take ranges while there are any: as many at a time as take `SECONDS`, fewer where a standby would not have it."""
     size = FIRST
     try:
@@ -184,9 +157,9 @@ def _work(conn: Connection, ranges: _Ranges, ending: threading.Event) -> None:
                 started = time.monotonic()
                 try:
                     if len(part) == 1:
-                        undisturbed(partial(ranges.compare, conn, part))
+                        reader.undisturbed(partial(ranges.compare, part))
                     else:
-                        ranges.compare(conn, part)
+                        ranges.compare(part, reader.conn)
                     took = time.monotonic() - started
                     size = max(1, min(2 * size, int(len(part) * SECONDS / max(took, 0.001))))
                 except CrmshiftError as error:
@@ -200,7 +173,7 @@ def _work(conn: Connection, ranges: _Ranges, ending: threading.Event) -> None:
         raise
 
 
-def with_values(conn: Connection, finding: Finding) -> Finding:
+def with_values(finding: Finding, conn: Connection) -> Finding:
     """The same with what the mapping expects, and what is there, in the columns that differ; in all where a row is not there."""
     query = sql.SQL("select expected, found from crmshift.{}(%s)").format(sql.Identifier(f"verdict_{finding.subject}"))
     with db.translated():

@@ -1,215 +1,37 @@
-"""The life of one row: both sides, the mapping between them, who wrote last, what hangs on it, what waits, what was lost.
-
-Everything is read in one snapshot, and which tables there are is asked of the registry. Values stay in the database unless the
-operator asks for them.
+"""Reads all that is known of a row in one snapshot. Which tables there are is asked of the registry; values stay in the database
+unless the operator asks for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from crmshift import db
+from crmshift import conflicts, db
+from crmshift.conflicts import Conflict
 from crmshift.db import Connection
-from crmshift.errors import DatabaseError, Refused, UsageError
+from crmshift.errors import DatabaseError, UsageError
+from crmshift.explain.explanation import (
+    Archived,
+    Beyond,
+    Column,
+    Explanation,
+    Hanging,
+    Queued,
+    Row,
+    Shown,
+    Verdict,
+    Writer,
+)
 from crmshift.mapping import Made, lineage
 
 MOST = 50
 """Rows that hang on the one, and entries of a log, that are looked at. What is beyond is counted."""
-
-
-class Verdict(StrEnum):
-    """What is to be said of a column, or of a row."""
-
-    SAME = "same"
-    AGREES = "agrees"
-    DIFFERS = "differs"
-    MISSING = "missing"
-    EXTRA = "extra"
-    UNMAPPED = "only here"
-    WAITS = "waits in the queue"
-    CONFLICT = "conflict is open"
-    NONE = "neither side"
-
-    @property
-    def well(self) -> bool:
-        return self in (Verdict.SAME, Verdict.AGREES, Verdict.UNMAPPED, Verdict.NONE)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What is said of a value: its looks; and the value itself, where it was asked for."""
-
-    looks: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a mapped table. made: how its view makes it, None where the mapping does not speak of it. lost: conflicts in
-    which it lost a value."""
-
-    name: str
-    verdict: Verdict
-    expected: Shown
-    found: Shown
-    made: Made | None
-    lost: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Who wrote a row last, as far as that can be known. says: what the row's own columns tell of it."""
-
-    transaction: str
-    committed_at: datetime | None
-    origin: str | None
-    says: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a mapped table beside what the view of its mapping expects."""
-
-    mapping: str
-    direction: str
-    table: str
-    view: str
-    made_from: tuple[str, ...]
-    key: dict[str, Any]
-    verdict: Verdict
-    columns: tuple[Column, ...]
-    writer: Writer | None
-
-
-@dataclass(frozen=True)
-class Hanging:
-    """A row that hangs on the one, by a mapping. columns: those that differ."""
-
-    mapping: str
-    key: dict[str, Any]
-    verdict: Verdict
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Beyond:
-    """What legacy has no place for: a row of the target, or one value of it."""
-
-    table: str
-    key: dict[str, Any]
-    column: str | None
-    what: str
-
-
-@dataclass(frozen=True)
-class Queued:
-    """An entry of the sync queue. whole: it is about all rows of the table. message: only where values are shown."""
-
-    id: int
-    whole: bool
-    side: str
-    op: str
-    reason: str
-    at: datetime
-    sqlstate: str | None
-    constraint: str | None
-    table: str | None
-    column: str | None
-    columns: tuple[str, ...]
-    attempts: int
-    retry_at: datetime | None
-    message: str | None
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """An entry of the conflict log. losing: only where values are shown."""
-
-    id: int
-    kind: str
-    columns: tuple[str, ...]
-    policy: str
-    winner: str | None
-    at: datetime
-    decision: str | None
-    decided_by: str | None
-    losing: dict[str, list[Any]] | None
-
-
-@dataclass(frozen=True)
-class Archived:
-    """A row in the archive. row: only where values are shown."""
-
-    id: int
-    table: str
-    key: dict[str, Any]
-    reason: str
-    at: datetime
-    row: dict[str, Any] | None
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """All that is known of a row. A subject is a row of legacy and all that is made of it: what was asked for is part of one.
-
-    unspoken: the table that was asked for has the row, but its mapping does not speak of it: legacy has no place for it.
-    hanging_count: how many rows hang on it; `hanging` are the first. times_kept: whether the server keeps when transactions commit.
-    """
-
-    asked: str
-    table: str
-    unspoken: bool
-    subject: str
-    key: dict[str, Any]
-    backfilled: bool
-    paused: bool
-    times_kept: bool
-    rows: tuple[Row, ...]
-    hanging: tuple[Hanging, ...]
-    hanging_count: int
-    beyond: tuple[Beyond, ...]
-    queue: tuple[Queued, ...]
-    conflicts: tuple[Conflict, ...]
-    archive: tuple[Archived, ...]
-
-    @property
-    def found(self) -> bool:
-        """Whether either side, the queue, a log or the archive knows it."""
-        there = any(r.verdict is not Verdict.NONE for r in self.rows)
-        return there or self.unspoken or bool(self.queue or self.conflicts or self.archive)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether both sides agree about it and all that hangs on it, and nothing waits."""
-        return (
-            not self.queue
-            and all(r.verdict.well for r in self.rows)
-            and all(h.verdict.well for h in self.hanging)
-            and all(c.winner is not None for c in self.conflicts)
-        )
-
-    @property
-    def next_steps(self) -> tuple[str, ...]:
-        """What to type next."""
-        undecided = [c for c in self.conflicts if c.winner is None and c.decision is None]
-        verdicts = {r.verdict for r in self.rows} | {h.verdict for h in self.hanging}
-        if undecided:
-            return (f"crmshift conflicts show {undecided[0].id}",)
-        if self.paused and (self.queue or Verdict.WAITS in verdicts):
-            return ("crmshift sync resume",)
-        if self.queue or Verdict.WAITS in verdicts:
-            return ("crmshift sync status", "crmshift sync drain")
-        if not all(v.well for v in verdicts):
-            return ("crmshift validate --repair",) if self.backfilled else ("crmshift apply --to parallel-operation",)
-        return ()
 
 
 def run(conn: Connection, asked: str, *, show_values: bool = False) -> Explanation:
@@ -219,10 +41,10 @@ def run(conn: Connection, asked: str, *, show_values: bool = False) -> Explanati
     nobody knows is an answer: see `Explanation.found`.
     """
     with _snapshot(conn):
-        _require_installed(conn)
+        db.require_all_rows(conn)
         table, row_key, unspoken = _row_asked_for(conn, asked)
         subject, key = _subject_of(conn, table, row_key)
-        conflicts = _conflicts(conn, subject, key, show_values)
+        found = conflicts.about(conn, subject, key, MOST)
         hanging, hanging_count = _hanging(conn, subject, key)
         return Explanation(
             asked=asked,
@@ -233,12 +55,13 @@ def run(conn: Connection, asked: str, *, show_values: bool = False) -> Explanati
             backfilled=not db.fetch_value(conn, "select exists (select from crmshift.check_backfill_complete())"),
             paused=db.fetch_value(conn, "select exists (select from crmshift.sync_control where paused)"),
             times_kept=db.fetch_value(conn, "select current_setting('track_commit_timestamp')::boolean"),
-            rows=_rows(conn, subject, key, conflicts, show_values),
+            rows=_rows(conn, subject, key, found, show_values),
             hanging=hanging,
             hanging_count=hanging_count,
             beyond=_beyond(conn, subject, key),
             queue=_queue(conn, subject, key, show_values),
-            conflicts=conflicts,
+            conflicts=found,
+            losing=conflicts.losing(conn, [c.id for c in found]) if show_values else {},
             archive=_archive(conn, subject, key, show_values),
         )
 
@@ -249,23 +72,6 @@ def _snapshot(conn: Connection) -> Iterator[None]:
         conn.execute("set transaction isolation level repeatable read, read only")
         conn.execute("set local search_path = ''")  # so that definitions of views name the schema of every table
         yield
-
-
-def _require_installed(conn: Connection) -> None:
-    if db.fetch_value(conn, "select to_regproc('crmshift.explain_row')") is None:
-        raise Refused(
-            "There is nothing to explain: crmshift is not installed in this database.",
-            hint="Run: crmshift apply --to sync-layer",
-        )
-    hidden = db.fetch_value(
-        conn,
-        "select string_agg(distinct target, ', ' order by target) from crmshift.mapping where row_security_active(target)",
-    )
-    if hidden:
-        raise Refused(
-            f"Row-level security hides rows of {hidden} from this role: what it does not see would be taken for missing.",
-            hint="Connect as the role that installed crmshift, or another that bypasses row-level security.",
-        )
 
 
 def _row_asked_for(conn: Connection, asked: str) -> tuple[str, dict[str, Any], bool]:
@@ -335,7 +141,7 @@ def _subject_of(conn: Connection, table: str, key: dict[str, Any]) -> tuple[str,
 
 
 def _rows(
-    conn: Connection, subject: str, key: dict[str, Any], conflicts: tuple[Conflict, ...], show_values: bool
+    conn: Connection, subject: str, key: dict[str, Any], about: tuple[Conflict, ...], show_values: bool
 ) -> tuple[Row, ...]:
     """The rows that a subject is made of: of legacy, then of the target."""
     mappings = db.fetch_all(
@@ -363,7 +169,7 @@ def _rows(
             of_legacy = (
                 {column} if table == legacy else {s.removeprefix(f"{legacy}.") for s in _made_from(made, column)}
             )
-            mine = [c for c in conflicts if not c.columns or of_legacy & set(c.columns)]
+            mine = [c for c in about if not c.columns or of_legacy & set(c.columns)]
             its = Verdict(_STATES.get(state, state))
             if not its.well and any(c.winner is None for c in mine):
                 its = Verdict.CONFLICT
@@ -486,18 +292,6 @@ def _queue(conn: Connection, subject: str, key: dict[str, Any], show_values: boo
         [show_values, subject, Jsonb(key), MOST],
     )
     return tuple(replace(Queued(*row), columns=tuple(row[10])) for row in rows)
-
-
-def _conflicts(conn: Connection, subject: str, key: dict[str, Any], show_values: bool) -> tuple[Conflict, ...]:
-    rows = db.fetch_all(
-        conn,
-        """
-        select id, kind, columns, policy, winner, at, decision, decided_by, case when %s then losing end
-          from crmshift.conflict_log where subject = %s and key = %s order by winner is not null, id desc limit %s
-        """,
-        [show_values, subject, Jsonb(key), MOST],
-    )
-    return tuple(Conflict(row[0], row[1], tuple(row[2]), *row[3:]) for row in rows)
 
 
 def _archive(conn: Connection, subject: str, key: dict[str, Any], show_values: bool) -> tuple[Archived, ...]:
