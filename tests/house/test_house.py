@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -81,3 +83,28 @@ def test_the_readme_names_every_command():
     assert {"plan", "apply", "rollback", "backfill", "validate", "status", "log", "sync", "demo"} <= commands
     for command in commands:
         assert f"`{command}`" in text or f"crmshift {command}" in text or f"make {command}" in text, command
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of ours that a module imports, at the top or where they are used; not what is only for the type checker."""
+    tree = ast.parse(path.read_text())
+    for block in ast.walk(tree):
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
+            block.body = []
+    named = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in named if name.startswith("crmshift.")}
+
+
+def test_no_module_is_imported_by_what_it_imports():
+    source = ROOT / "src"
+    modules = {
+        ".".join(p.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): p for p in source.rglob("*.py")
+    }
+    graph = {name: (imported(path) & modules.keys()) - {name} for name, path in modules.items()}
+    assert graph["crmshift.cli.status"]
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError

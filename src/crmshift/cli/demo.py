@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from crmshift.cli.output import report_error
+from crmshift.errors import CrmshiftError
 
 EXAMPLES = """
 [bold]Examples[/bold]\n
@@ -25,6 +30,7 @@ class Postgres(StrEnum):
 
 
 def demo(
+    ctx: typer.Context,
     contacts: Annotated[
         int, typer.Option("--contacts", metavar="N", min=1, max=10_000_000, help="How many contacts to generate.")
     ] = 20_000,
@@ -48,8 +54,17 @@ def demo(
     from crmshift.demo.story import Options, tell
 
     try:
-        status = tell(Options(contacts, data, int(postgres), keep))
+        status = tell(Options(contacts, data, int(postgres), keep), partial(_run, ctx.find_root().command))
     except KeyboardInterrupt:
         print("Interrupted. The demo is stopped and its server removed.", file=sys.stderr)
         sys.exit(130)  # typer.Exit(130) would be taken for an interrupt nobody has spoken of yet
     raise typer.Exit(status)
+
+
+def _run(command_line: Callable[..., Any], arguments: list[str]) -> int:
+    """Run the command line as a process of its own would, and give its exit status."""
+    try:
+        return int(command_line(arguments, prog_name="crmshift", standalone_mode=False) or 0)
+    except CrmshiftError as error:
+        report_error(error, ["crmshift", *arguments])
+        return int(error.exit_status)

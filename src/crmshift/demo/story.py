@@ -15,7 +15,7 @@ from crmshift.demo import contact as side_by_side
 from crmshift.demo import proof, seed
 from crmshift.demo.application import Contact
 from crmshift.demo.load import Loaded
-from crmshift.demo.terminal import Terminal, environment
+from crmshift.demo.terminal import Command, Terminal, environment
 from crmshift.demo.traffic import Traffic
 from crmshift.embedded import EmbeddedServer
 from crmshift.errors import CrmshiftError, ExitStatus, UsageError
@@ -39,15 +39,15 @@ class Options:
     keep: bool
 
 
-def tell(options: Options) -> ExitStatus:
+def tell(options: Options, run: Command) -> ExitStatus:
     """Tell it all. NO where a statement of an application failed, or legacy is not what the traffic made of it.
 
-    Whatever happens, the writers and the server are stopped and the files removed, unless they are to be kept.
+    run: the command line. Whatever happens, the writers and the server are stopped and the files removed, unless they are to be kept.
     """
     started = time.monotonic()
     out = console()
     traffic: list[Traffic] = []
-    terminal = Terminal(out, lambda: _ticker(traffic))
+    terminal = Terminal(out, run, lambda: _ticker(traffic))
     terminal.heading("crmshift demo", _INTRODUCTION)
     if options.folder is not None and not options.folder.is_dir():
         raise UsageError(f"There is no folder {options.folder}.")  # before a server is started for nothing

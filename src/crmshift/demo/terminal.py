@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+Command = Callable[[list[str]], int]
+"""Runs the command line with these arguments, its errors shown, and gives the exit status."""
+
 RULE = 100
 """Longest line of a heading: in a pipe the console is wider than a log wants."""
 
@@ -52,8 +55,9 @@ class _Heard(io.TextIOBase):
 class Terminal:
     """Where the story is told: headings, commands with their output, and a live line while one runs."""
 
-    def __init__(self, out: Console, ticker: Callable[[], str]) -> None:
+    def __init__(self, out: Console, run: Command, ticker: Callable[[], str]) -> None:
         self.out = out
+        self._run = run
         self._ticker = ticker
         self._stdout = sys.stdout
 
@@ -70,9 +74,6 @@ class Terminal:
         Raises `CrmshiftError` for an exit status nobody expected, after showing everything; `KeyboardInterrupt` where the
         command was interrupted.
         """
-        from crmshift.cli import app
-        from crmshift.cli.output import report_error
-
         said: list[str] = []
         argv = list(args)
         self.out.print(f"\n[bold green]$[/bold green] [bold]crmshift {shlex.join(argv)}[/bold]")
@@ -81,11 +82,7 @@ class Terminal:
             redirect_stdout(_Heard(said, self._stdout.isatty())),
             redirect_stderr(_Heard(said, False)),
         ):
-            try:
-                status = int(app(argv, prog_name="crmshift", standalone_mode=False) or 0)
-            except CrmshiftError as error:
-                report_error(error, ["crmshift", *argv])
-                status = int(error.exit_status)
+            status = self._run(argv)
         if status in (130, ExitStatus.STOPPED):  # ^C, at once or after the batch in hand
             raise KeyboardInterrupt
         expected = status in ((expect,) if isinstance(expect, int) else expect)
