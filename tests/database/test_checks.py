@@ -111,6 +111,12 @@ def test_every_check_says_what_must_hold_and_what_to_do(conn: psycopg.Connection
 
 # --- damage to what the steps made: statements, the check, and what it says ---------------------------------------------
 
+TURNED_OFF = """
+do $$ begin execute (
+    select string_agg(format('alter table %s disable trigger %I', tgrelid::regclass, tgname), ';') from pg_trigger
+     where tgrelid = '{on}'::regclass and tgconstraint = (select oid from pg_constraint where conname = '{constraint}' and conparentid = 0));
+end $$"""
+
 STRUCTURE: dict[str, tuple[str, str, tuple[str, str | None, str]]] = {
     "trigger disabled": (
         "alter table contacts disable trigger crmshift_sync_update",
@@ -295,6 +301,24 @@ STRUCTURE: dict[str, tuple[str, str, tuple[str, str | None, str]]] = {
             "public.lead_appointments",
             '{"constraint": "appointment_belongs_to_lead_of_its_workspace"}',
             "constraint is NOT VALID",
+        ),
+    ),
+    "foreign key turned off": (
+        TURNED_OFF.format(on="lead_appointments", constraint="appointment_belongs_to_lead_of_its_workspace"),
+        "constraints_validated",
+        (
+            "public.lead_appointments",
+            '{"constraint": "appointment_belongs_to_lead_of_its_workspace"}',
+            "constraint is turned off: its triggers on public.lead_appointments are disabled",
+        ),
+    ),
+    "foreign key turned off where it points": (
+        TURNED_OFF.format(on="leads", constraint="appointment_belongs_to_lead_of_its_workspace"),
+        "constraints_validated",
+        (
+            "public.lead_appointments",
+            '{"constraint": "appointment_belongs_to_lead_of_its_workspace"}',
+            "constraint is turned off: its triggers on public.leads are disabled",
         ),
     ),
     "index dropped": (

@@ -1090,17 +1090,24 @@ Do: crmshift conflicts list, then crmshift conflicts resolve ID --take legacy or
 CREATE FUNCTION crmshift.check_constraints_validated(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text)
     LANGUAGE sql STABLE
     AS $$
-select t.name, jsonb_build_object('constraint', c.conname), 'constraint is NOT VALID'
+select t.name, jsonb_build_object('constraint', c.conname), said.detail
   from crmshift.target_table as t
   join pg_catalog.pg_constraint as c on c.conrelid = t.relid
- where not c.convalidated
+ cross join lateral (
+        select 'constraint is NOT VALID' where not c.convalidated
+        union all
+        select distinct format('constraint is turned off: its triggers on %I.%I are disabled', n.nspname, r.relname)
+          from pg_catalog.pg_trigger as g
+          join pg_catalog.pg_class as r on r.oid = g.tgrelid
+          join pg_catalog.pg_namespace as n on n.oid = r.relnamespace
+         where g.tgconstraint = c.oid and g.tgenabled in ('D', 'R')) as said (detail)
 $$;
 
 -- Name: FUNCTION check_constraints_validated(of_workspace uuid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.check_constraints_validated(of_workspace uuid) IS 'No constraint of the target is still NOT VALID
+COMMENT ON FUNCTION crmshift.check_constraints_validated(of_workspace uuid) IS 'Every constraint of the target is valid and turned on
 
-Do: alter table … validate constraint …; it blocks neither readers nor writers, and names the first row that breaks it.';
+Do: alter table … validate constraint … blocks neither readers nor writers, and names the first row that breaks it. alter table … enable trigger all turns foreign keys on again; what was written meanwhile nobody looked at: orphans does.';
 
 -- Name: check_counts(uuid); Type: FUNCTION
 
