@@ -17,8 +17,8 @@ with m as (
            (j ->> 'lock_target')::boolean as lock_target,
            array(select jsonb_array_elements_text(j -> 'key')) as key,
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
+           array(select jsonb_array_elements_text(j -> 'columns')) as columns,
+           j -> 'agrees' as agrees,
            j ->> 'side' as side,
            j -> 'subjects' as subjects
       from (select $1) as given (j)
@@ -61,21 +61,20 @@ with m as (
            string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
            string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
-           -- a column with a companion <column>_agrees is compared by it, not by value
+           -- a column that crmshift.comparison speaks of is compared by its condition, not by value
            string_agg(format('t.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
+               filter (where c <> all (m.key) and not m.agrees ? c) as t_compared,
            string_agg(format('e.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as e_compared,
-           coalesce(string_agg(format(' or not e.%I', c || '_agrees'), '' order by i)
-               filter (where c || '_agrees' = any (m.agrees)), '') as or_disagrees,
-           string_agg(case when c || '_agrees' = any (m.agrees)
-                           then format('case when not e.%I then %L end', c || '_agrees', c)
+               filter (where c <> all (m.key) and not m.agrees ? c) as e_compared,
+           coalesce(string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c), '') as or_disagrees,
+           string_agg(case when m.agrees ? c
+                           then format('case when (%s) is not true then %L end', m.agrees ->> c, c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
                       E',\n                        ' order by i) filter (where c <> all (m.key)) as differing,
            format('(%s) is distinct from (%s)%s',
-                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format(' or not e.%I', c || '_agrees'), '' order by i) filter (where c || '_agrees' = any (m.agrees))) as differ
+                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c)) as differ
       from m cross join lateral (
                select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
                  from unnest(m.columns) with ordinality as v (c, i)) as u

@@ -1739,6 +1739,7 @@ CREATE FUNCTION crmshift.describe_mapping(of_mapping text) RETURNS jsonb
 select jsonb_build_object(
            'name', m.name, 'target', m.target, 'key', m.key, 'key_types', m.key_types,
            'only_where', m.only_where, 'conflict_where', m.conflict_where, 'before_remove', m.before_remove,
+           'agrees', (select coalesce(jsonb_object_agg(c.column_name, c.agrees), '{}') from crmshift.comparison as c where c.mapping = m.name),
            'lock_target', (select count(*) > 1 from crmshift.feed as f where f.mapping = m.name and f.mode = 'sync'),
            'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute as a
                         where a.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and a.attnum > 0 and not a.attisdropped),
@@ -1980,7 +1981,9 @@ CREATE FUNCTION crmshift.drift_customers(of_workspace uuid DEFAULT NULL::uuid, a
 -- Where public.customers differs from crmshift.customers_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
-       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees) then 'differs' end,
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true) then 'differs' end,
        case when t.cst_id is not null and e.cst_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -1993,10 +1996,14 @@ select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
                         case when t.state is distinct from e.state then 'state' end,
                         case when t.zip is distinct from e.zip then 'zip' end,
                         case when t.dateadded is distinct from e.dateadded then 'dateadded' end,
-                        case when not e.lastchanged_agrees then 'lastchanged' end], null) end
+                        case when (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true then 'lastchanged' end], null) end
   from (select * from crmshift.customers_expected as e where ($2 is null or (e.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (e.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(e.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
   full join (select * from public.customers as t where ($2 is null or (t.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (t.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(t.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.cst_id = e.cst_id
- where $7 or t.cst_id is null or e.cst_id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees)
+ where $7 or t.cst_id is null or e.cst_id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true)
 $_$;
 
 -- Name: drift_lead_appointments(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
@@ -2029,7 +2036,9 @@ CREATE FUNCTION crmshift.drift_leads(of_workspace uuid DEFAULT NULL::uuid, after
 -- Where public.leads differs from crmshift.leads_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id)),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees) then 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true) then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -2038,10 +2047,14 @@ select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id))
                         case when t.disposition is distinct from e.disposition then 'disposition' end,
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.entrydate is distinct from e.entrydate then 'entrydate' end,
-                        case when not e.lastchangedon_agrees then 'lastchangedon' end], null) end
+                        case when (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true then 'lastchangedon' end], null) end
   from (select * from crmshift.leads_expected as e where ($2 is null or (e.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (e.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
   full join (select * from public.leads as t where ($2 is null or (t.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (t.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
- where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees)
+ where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true)
 $_$;
 
 -- Name: elect_or_queue(uuid[], uuid[], uuid[]); Type: FUNCTION
@@ -3154,8 +3167,8 @@ with m as (
            (j ->> 'lock_target')::boolean as lock_target,
            array(select jsonb_array_elements_text(j -> 'key')) as key,
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
+           array(select jsonb_array_elements_text(j -> 'columns')) as columns,
+           j -> 'agrees' as agrees,
            j ->> 'side' as side,
            j -> 'subjects' as subjects
       from (select $1) as given (j)
@@ -3198,21 +3211,20 @@ with m as (
            string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
            string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
-           -- a column with a companion <column>_agrees is compared by it, not by value
+           -- a column that crmshift.comparison speaks of is compared by its condition, not by value
            string_agg(format('t.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
+               filter (where c <> all (m.key) and not m.agrees ? c) as t_compared,
            string_agg(format('e.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as e_compared,
-           coalesce(string_agg(format(' or not e.%I', c || '_agrees'), '' order by i)
-               filter (where c || '_agrees' = any (m.agrees)), '') as or_disagrees,
-           string_agg(case when c || '_agrees' = any (m.agrees)
-                           then format('case when not e.%I then %L end', c || '_agrees', c)
+               filter (where c <> all (m.key) and not m.agrees ? c) as e_compared,
+           coalesce(string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c), '') as or_disagrees,
+           string_agg(case when m.agrees ? c
+                           then format('case when (%s) is not true then %L end', m.agrees ->> c, c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
                       E',\n                        ' order by i) filter (where c <> all (m.key)) as differing,
            format('(%s) is distinct from (%s)%s',
-                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format(' or not e.%I', c || '_agrees'), '' order by i) filter (where c || '_agrees' = any (m.agrees))) as differ
+                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c)) as differ
       from m cross join lateral (
                select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
                  from unnest(m.columns) with ordinality as v (c, i)) as u
@@ -5548,7 +5560,9 @@ begin
     end if;
     said := set_config('crmshift.writing', 'public.customers', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
-        select e.*, t.cst_id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees as "differs in it" into one
+        select e.*, t.cst_id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true as "differs in it" into one
           from crmshift.customers_expected as e left join public.customers as t on t.cst_id = e.cst_id where e.cst_id = ($1)[1];
         if not found then
             return 0;
@@ -5576,7 +5590,9 @@ begin
         ), d as materialized (
             select e.*, t.cst_id is null as "lacks it"
               from e left join public.customers as t on t.cst_id = e.cst_id
-             where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
+             where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true
         ), u as (
             update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged) from d where not d."lacks it" and t.cst_id = d.cst_id
             returning t.*
@@ -6288,7 +6304,9 @@ begin
     end if;
     said := set_config('crmshift.writing', 'public.leads', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
-        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees as "differs in it" into one
+        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true as "differs in it" into one
           from crmshift.leads_expected as e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary where e.customer_id = ($1)[1];
         if not found then
             return 0;
@@ -6316,7 +6334,9 @@ begin
         ), d as materialized (
             select e.*, t.customer_id is null as "lacks it"
               from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
-             where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
+             where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true
         ), u as (
             update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
             returning t.*
@@ -7942,7 +7962,9 @@ CREATE FUNCTION crmshift.verdict_customers(keys jsonb) RETURNS TABLE(key jsonb, 
     AS $_$
 -- How public.customers and crmshift.customers_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
 select jsonb_build_object('cst_id', k.cst_id),
-       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees then 'differs' end,
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true then 'differs' end,
        case when t.cst_id is not null and e.cst_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -7955,7 +7977,9 @@ select jsonb_build_object('cst_id', k.cst_id),
                         case when t.state is distinct from e.state then 'state' end,
                         case when t.zip is distinct from e.zip then 'zip' end,
                         case when t.dateadded is distinct from e.dateadded then 'dateadded' end,
-                        case when not e.lastchanged_agrees then 'lastchanged' end], null) end,
+                        case when (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true then 'lastchanged' end], null) end,
        coalesce(e.workspace_id, t.workspace_id),
        case when e.cst_id is not null then (select to_jsonb(r) from (select e.cst_id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded, e.lastchanged) as r) end,
        case when t.cst_id is not null then (select to_jsonb(r) from (select t.cst_id, t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded, t.lastchanged) as r) end
@@ -7997,7 +8021,9 @@ CREATE FUNCTION crmshift.verdict_leads(keys jsonb) RETURNS TABLE(key jsonb, kind
     AS $_$
 -- How public.leads and crmshift.leads_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
 select jsonb_build_object('customer_id', k.customer_id),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees then 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -8006,7 +8032,9 @@ select jsonb_build_object('customer_id', k.customer_id),
                         case when t.disposition is distinct from e.disposition then 'disposition' end,
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.entrydate is distinct from e.entrydate then 'entrydate' end,
-                        case when not e.lastchangedon_agrees then 'lastchangedon' end], null) end,
+                        case when (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true then 'lastchangedon' end], null) end,
        coalesce(e.workspace_id, t.workspace_id),
        case when e.customer_id is not null then (select to_jsonb(r) from (select e.customer_id, e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate, e.lastchangedon) as r) end,
        case when t.customer_id is not null then (select to_jsonb(r) from (select t.customer_id, t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate, t.lastchangedon) as r) end
@@ -8795,6 +8823,22 @@ COMMENT ON COLUMN crmshift.check_list.remedy IS 'What to do about what it finds.
 
 COMMENT ON COLUMN crmshift.check_list.rank IS 'The order in which they run.';
 
+-- Name: comparison; Type: TABLE
+
+CREATE TABLE crmshift.comparison (
+    mapping text NOT NULL,
+    column_name text NOT NULL,
+    agrees text NOT NULL
+);
+
+-- Name: TABLE comparison; Type: COMMENT
+
+COMMENT ON TABLE crmshift.comparison IS 'Columns that are compared by a condition instead of by value: clocks, and others that follow from the rest. They are still written whenever the row is.';
+
+-- Name: COLUMN comparison.agrees; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.comparison.agrees IS 'Condition on e, the row as the view has it, and t, the row of the table: true where the column agrees. It is looked at where there are both.';
+
 -- Name: conflict_log; Type: TABLE
 
 CREATE TABLE crmshift.conflict_log (
@@ -9070,25 +9114,19 @@ COMMENT ON COLUMN crmshift.customer_lock.held IS 'Always null. The right to upda
 -- Name: customers_expected; Type: VIEW
 
 CREATE VIEW crmshift.customers_expected AS
- SELECT c.id AS cst_id,
-    c.workspace_id,
-    (c.firstname)::text AS firstname,
-    (c.lastname)::text AS lastname,
-    (c.email)::text AS email,
-    (c.phone_number)::text AS phone1,
-    c.st_address AS address1,
-    (c.city)::text AS city,
-    (c.state)::text AS state,
-    (c.zip)::text AS zip,
-    c.created_at AS dateadded,
-    c.updated_at AS lastchanged,
-        CASE
-            WHEN ((l.id IS NULL) OR (c.updated_at IS NULL)) THEN (NOT (t.lastchanged IS DISTINCT FROM c.updated_at))
-            ELSE COALESCE((t.lastchanged <= c.updated_at), true)
-        END AS lastchanged_agrees
-   FROM ((public.contacts c
-     LEFT JOIN public.customers t ON ((t.cst_id = c.id)))
-     LEFT JOIN public.leads l ON (((l.customer_id = c.id) AND l.is_primary)));
+ SELECT id AS cst_id,
+    workspace_id,
+    (firstname)::text AS firstname,
+    (lastname)::text AS lastname,
+    (email)::text AS email,
+    (phone_number)::text AS phone1,
+    st_address AS address1,
+    (city)::text AS city,
+    (state)::text AS state,
+    (zip)::text AS zip,
+    created_at AS dateadded,
+    updated_at AS lastchanged
+   FROM public.contacts c;
 
 -- Name: VIEW customers_expected; Type: COMMENT
 
@@ -9210,11 +9248,9 @@ CREATE VIEW crmshift.leads_expected AS
             WHEN (l.id IS NULL) THEN c.created_at
             ELSE l.entrydate
         END AS entrydate,
-    c.updated_at AS lastchangedon,
-    (NOT (GREATEST(t.lastchanged, l.lastchangedon) IS DISTINCT FROM c.updated_at)) AS lastchangedon_agrees
-   FROM ((public.contacts c
+    c.updated_at AS lastchangedon
+   FROM (public.contacts c
      LEFT JOIN public.leads l ON (((l.customer_id = c.id) AND l.is_primary)))
-     LEFT JOIN public.customers t ON ((t.cst_id = c.id)))
   WHERE ((l.id IS NOT NULL) OR (c.lead_source IS NOT NULL) OR (c.lead_status IS NOT NULL) OR (c.appointment_status IS NOT NULL) OR (EXISTS ( SELECT
            FROM public.appointments a
           WHERE (a.contact_id = c.id))));
@@ -9931,6 +9967,11 @@ ALTER TABLE ONLY crmshift.backfill_walk
 ALTER TABLE ONLY crmshift.capture
     ADD CONSTRAINT capture_pkey PRIMARY KEY (source, operation);
 
+-- Name: comparison comparison_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.comparison
+    ADD CONSTRAINT comparison_pkey PRIMARY KEY (mapping, column_name);
+
 -- Name: conflict_log conflict_log_pkey; Type: CONSTRAINT
 
 ALTER TABLE ONLY crmshift.conflict_log
@@ -10362,6 +10403,11 @@ CREATE TRIGGER crmshift_then_note_update AFTER UPDATE ON public.leads FOR EACH R
 
 ALTER TABLE ONLY crmshift.backfill_range
     ADD CONSTRAINT backfill_range_walk_fkey FOREIGN KEY (walk) REFERENCES crmshift.backfill_walk(id) ON DELETE CASCADE;
+
+-- Name: comparison comparison_mapping_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.comparison
+    ADD CONSTRAINT comparison_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
 
 -- Name: conflict_policy conflict_policy_subject_fkey; Type: FK CONSTRAINT
 
