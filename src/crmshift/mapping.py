@@ -370,7 +370,9 @@ def _check_comparisons(mapping: MappingFile, rows: Sequence[dict[str, Any]], fil
                     hint="Write e. for the row as the view has it, and t. for the row of the table.",
                 )
             if named.table == "e" and named.name not in mapping.columns:
-                raise UsageError(f"{file.path}: how {column} agrees names e.{named.name}, which the view does not have.")
+                raise UsageError(
+                    f"{file.path}: how {column} agrees names e.{named.name}, which the view does not have."
+                )
 
 
 def _rows(insert: Any, file: SqlFile) -> list[tuple[str, dict[str, Any]]]:

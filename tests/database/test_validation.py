@@ -383,6 +383,28 @@ def test_what_stands_in_the_queue_is_outstanding_and_no_drift(make_database: Mak
         assert next(c for c in result.checks if c.name == "drift_customers").findings[0].key == {"cst_id": BEN}
 
 
+# --- nothing to compare
+
+
+def test_a_crm_that_never_had_a_contact_is_clean(make_database: Make) -> None:
+    dsn = make_database("legacy")
+    with psycopg.connect(dsn, autocommit=True) as conn, driver(dsn) as own:
+        conn.execute("insert into workspaces (id, name) values (%s, 'New')", [WORKSPACE])
+        apply_to(dsn, "parallel-operation")  # every validation on the way passes
+        empty = checks.run(own)
+        assert (empty.clean, empty.empty, empty.accuracy.rows) == (True, True, 0)
+        assert "no row yet" in must(0, "validate", dsn=dsn).out
+        for part in (["--workspace", WORKSPACE], ["--sample", "50"]):
+            must(1, "validate", *part, dsn=dsn)
+
+        conn.execute("insert into contacts (id, workspace_id, lead_status) values (%s, %s, 'new')", [ADA, WORKSPACE])
+        assert checks.run(own).clean
+        conn.execute("delete from contacts")
+        lost = checks.run(own)
+        assert (lost.clean, lost.accuracy.rows) == (False, 0), "there was one, and now there is none on either side"
+        assert [c.name for c in lost.checks if not c.passed] == ["rows_compared"]
+
+
 # --- accuracy
 
 

@@ -1105,7 +1105,7 @@ Do: alter table … validate constraint …; it blocks neither readers nor write
 -- Name: check_counts(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_counts(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 with waiting as (
     select (q.key ->> 'id')::uuid as id from crmshift.sync_queue as q where q.subject = 'contacts'
@@ -1262,7 +1262,7 @@ Do: reindex index concurrently …; drop what a failed create index concurrently
 -- Name: check_orphans(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_orphans(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 select 'customers', jsonb_build_object('cst_id', t.cst_id), 'its workspace is gone', t.workspace_id
   from public.customers as t
@@ -1310,7 +1310,7 @@ Do: Bring back what is gone, or take away what points at it; crmshift validate -
 -- Name: check_primary_lead(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_primary_lead(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 select 'leads', jsonb_build_object('customer_id', l.customer_id), format('%s leads, %s of them primary', count(*), count(*) filter (where l.is_primary)),
        (select o.workspace_id from public.leads as o where o.customer_id = l.customer_id limit 1)
@@ -1436,11 +1436,15 @@ CREATE FUNCTION crmshift.check_rows_compared(of_workspace uuid DEFAULT NULL::uui
 select 'contacts', null::jsonb, 'there is neither a contact nor a customer to compare'
  where not exists (select from public.contacts where $1 is null or workspace_id = $1)
    and not exists (select from public.customers where $1 is null or workspace_id = $1)
+   and ($1 is not null
+        or not exists (select from crmshift.backfill_walk)
+        or exists (select from crmshift.backfill_walk as w where w.rows_total > 0)
+        or exists (select from crmshift.validation_run as r cross join jsonb_array_elements(r.accuracies) as a where (a ->> 'rows')::bigint > 0))
 $_$;
 
 -- Name: FUNCTION check_rows_compared(of_workspace uuid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.check_rows_compared(of_workspace uuid) IS 'There is something to compare
+COMMENT ON FUNCTION crmshift.check_rows_compared(of_workspace uuid) IS 'There is something to compare, unless there never was
 
 Do: Is it the right database, and the right workspace? select id, name from workspaces.';
 
@@ -1533,7 +1537,7 @@ Do: Carry it over (docs/writing-a-mapping.md), or leave it behind: name it in th
 -- Name: check_unmapped_statuses(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_unmapped_statuses(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 with alone as materialized (
     select c.id, c.workspace_id, c.lead_status, l.disposition, c.appointment_status as of_contact, l.appointment_status as of_lead
@@ -1566,7 +1570,7 @@ Do: Teach the views under sql/mapping/ the value (select distinct lead_status fr
 -- Name: check_workspaces_match(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_workspaces_match(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 select 'leads', jsonb_build_object('id', t.id), 'its customer is of another workspace', t.workspace_id
   from public.leads as t join public.customers as o on o.cst_id = t.customer_id
@@ -4560,6 +4564,8 @@ COMMENT ON FUNCTION crmshift.rows_of(of_table text, columns text[], given jsonb,
 
 CREATE FUNCTION crmshift.run_check(check_name text, of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
     LANGUAGE plpgsql STABLE
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
     AS $_$
 -- drift_<mapping> compares one table with its mapping, leaving out what stands in the queue; any other name is crmshift.check_<name>.
 begin
@@ -9063,12 +9069,17 @@ COMMENT ON TABLE public.contact_custom_fields IS 'Value of a custom field for a 
 CREATE VIEW crmshift.customer_custom_fields_expected AS
  SELECT f.contact_id AS customer_id,
     f.field_id,
-    COALESCE(t.workspace_id, c.workspace_id) AS workspace_id,
+    COALESCE(t.workspace_id, ( SELECT c.workspace_id
+           FROM public.contacts c
+          WHERE (c.id = f.contact_id)
+         LIMIT 1)) AS workspace_id,
     f.value,
     f.created_at
-   FROM ((public.contact_custom_fields f
-     JOIN public.contacts c ON ((c.id = f.contact_id)))
-     LEFT JOIN public.customers t ON ((t.cst_id = c.id)));
+   FROM (public.contact_custom_fields f
+     LEFT JOIN public.customers t ON ((t.cst_id = f.contact_id)))
+  WHERE ((t.cst_id IS NOT NULL) OR (EXISTS ( SELECT
+           FROM public.contacts c
+          WHERE (c.id = f.contact_id))));
 
 -- Name: VIEW customer_custom_fields_expected; Type: COMMENT
 
