@@ -3,13 +3,13 @@
 create view crmshift.customer_custom_fields_expected as
 select f.contact_id as customer_id,
        f.field_id,
-       -- The customer's own, for it may be that legacy refuses to follow its move to another workspace. The contact is asked only where there is none.
-       coalesce(t.workspace_id, (select c.workspace_id from public.contacts as c where c.id = f.contact_id limit 1)) as workspace_id,
+       -- The customer's own, for it may be that legacy refuses to follow its move to another workspace.
+       coalesce(t.workspace_id, c.workspace_id) as workspace_id,
        f.value,
        f.created_at
   from public.contact_custom_fields as f
-  left join public.customers as t on t.cst_id = f.contact_id
- where t.cst_id is not null or exists (select from public.contacts as c where c.id = f.contact_id);
+  join public.contacts as c on c.id = f.contact_id
+  left join public.customers as t on t.cst_id = c.id;
 comment on view crmshift.customer_custom_fields_expected is 'What public.customer_custom_fields should hold, read from public.contact_custom_fields.';
 
 insert into crmshift.mapping (name, entity, direction, target, key, key_types, position) values

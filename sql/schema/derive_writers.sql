@@ -40,11 +40,13 @@ with m as (
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
            string_agg(format('(j ->> %L)::%s as %I', c, m.key_types[i], c), ', ' order by i) as of_json,
            -- r stands for either side; on both a key has the same type, and therefore the same hash
-           format('($2 is null or (%1$s) > (%2$s)) and ($3 is null or (%1$s) <= (%3$s))'
-                  ' and ($4 is null or hash_record_extended(row(%4$s), $5) & 1048575 < $4 / 100 * 1048576)',
-                  string_agg(format('r.%I', c), ', ' order by i),
-                  string_agg(format('($2 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
-                  string_agg(format('($3 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+           -- of the first column by itself the planner knows how many rows are in range; of a row of columns it does not
+           format('($2 is null or %s) and ($3 is null or %s)'
+                  ' and ($4 is null or hash_record_extended(row(%s), $5) & 1048575 < $4 / 100 * 1048576)',
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I >= ($2 ->> %1$L)::%2$s and (r.%1$I > ($2 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I > ($2 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I <= ($3 ->> %1$L)::%2$s and (r.%1$I < ($3 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I <= ($3 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
                   string_agg(format('r.%I::%s', c, m.key_types[i]), ', ' order by i)) as in_range,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
       from m, unnest(m.key) with ordinality as u (c, i)

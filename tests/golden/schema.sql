@@ -1002,10 +1002,10 @@ with pair as (
       from pair as p
       join pg_policy as o on o.polrelid in (to_regclass(p.legacy), to_regclass(p.target))
       left join lateral (
-          -- columns of legacy that the view gives another name: c.phone_number::text AS phone1
+          -- columns of legacy that the view gives another name: c.phone_number::text AS phone1, without the c where it reads one table only
           select array_agg(m[1]) as of_legacy, array_agg(m[2]) as of_target
-            from regexp_matches(p.view, '\(?\m' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
-                                        || '\.(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
+            from regexp_matches(p.view, '(?<![.\w])(?:' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
+                                        || '\.)?(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
       ) as n on o.polrelid = to_regclass(p.legacy)
      cross join lateral (
           select (select replace(string_agg(coalesce(n.of_target[array_position(n.of_legacy, m[1])], m[1]) || m[2], '' order by i), ' ', '')
@@ -1905,8 +1905,8 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
                         case when t.status is distinct from e.status then 'status' end,
                         case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
-  from (select * from crmshift.appointments_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (e.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as e
-  full join (select * from public.appointments as t where ($2 is null or (t.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (t.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.id = e.id
+  from (select * from crmshift.appointments_expected as e where ($2 is null or e.id > ($2 ->> 'id')::bigint) and ($3 is null or e.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as e
+  full join (select * from public.appointments as t where ($2 is null or t.id > ($2 ->> 'id')::bigint) and ($3 is null or t.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.id = e.id
  where $7 or t.id is null or e.id is null or $6 and ((t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent))
 $_$;
 
@@ -1923,8 +1923,8 @@ select jsonb_build_object('contact_id', coalesce(e.contact_id, t.contact_id), 'f
             then array_remove(array[
                         case when t.value is distinct from e.value then 'value' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
-  from (select * from crmshift.contact_custom_fields_expected as e where ($2 is null or (e.contact_id, e.field_id) > (($2 ->> 'contact_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (e.contact_id, e.field_id) <= (($3 ->> 'contact_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.contact_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as e
-  full join (select * from public.contact_custom_fields as t where ($2 is null or (t.contact_id, t.field_id) > (($2 ->> 'contact_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (t.contact_id, t.field_id) <= (($3 ->> 'contact_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.contact_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.contact_id = e.contact_id and t.field_id = e.field_id
+  from (select * from crmshift.contact_custom_fields_expected as e where ($2 is null or e.contact_id >= ($2 ->> 'contact_id')::uuid and (e.contact_id > ($2 ->> 'contact_id')::uuid or e.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or e.contact_id <= ($3 ->> 'contact_id')::uuid and (e.contact_id < ($3 ->> 'contact_id')::uuid or e.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.contact_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as e
+  full join (select * from public.contact_custom_fields as t where ($2 is null or t.contact_id >= ($2 ->> 'contact_id')::uuid and (t.contact_id > ($2 ->> 'contact_id')::uuid or t.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or t.contact_id <= ($3 ->> 'contact_id')::uuid and (t.contact_id < ($3 ->> 'contact_id')::uuid or t.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.contact_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.contact_id = e.contact_id and t.field_id = e.field_id
  where $7 or t.contact_id is null or e.contact_id is null or $6 and ((t.value, t.created_at) is distinct from (e.value, e.created_at))
 $_$;
 
@@ -1953,8 +1953,8 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end,
                         case when t.updated_at is distinct from e.updated_at then 'updated_at' end], null) end
-  from (select * from crmshift.contacts_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::uuid)) and ($3 is null or (e.id) <= (($3 ->> 'id')::uuid)) and ($4 is null or hash_record_extended(row(e.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.contacts as t where ($2 is null or (t.id) > (($2 ->> 'id')::uuid)) and ($3 is null or (t.id) <= (($3 ->> 'id')::uuid)) and ($4 is null or hash_record_extended(row(t.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.id = e.id
+  from (select * from crmshift.contacts_expected as e where ($2 is null or e.id > ($2 ->> 'id')::uuid) and ($3 is null or e.id <= ($3 ->> 'id')::uuid) and ($4 is null or hash_record_extended(row(e.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.contacts as t where ($2 is null or t.id > ($2 ->> 'id')::uuid) and ($3 is null or t.id <= ($3 ->> 'id')::uuid) and ($4 is null or hash_record_extended(row(t.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.id = e.id
  where $7 or t.id is null or e.id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at))
 $_$;
 
@@ -1972,8 +1972,8 @@ select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id),
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
                         case when t.value is distinct from e.value then 'value' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
-  from (select * from crmshift.customer_custom_fields_expected as e where ($2 is null or (e.customer_id, e.field_id) > (($2 ->> 'customer_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (e.customer_id, e.field_id) <= (($3 ->> 'customer_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.customer_custom_fields as t where ($2 is null or (t.customer_id, t.field_id) > (($2 ->> 'customer_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (t.customer_id, t.field_id) <= (($3 ->> 'customer_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.customer_id = e.customer_id and t.field_id = e.field_id
+  from (select * from crmshift.customer_custom_fields_expected as e where ($2 is null or e.customer_id >= ($2 ->> 'customer_id')::uuid and (e.customer_id > ($2 ->> 'customer_id')::uuid or e.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or e.customer_id <= ($3 ->> 'customer_id')::uuid and (e.customer_id < ($3 ->> 'customer_id')::uuid or e.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.customer_custom_fields as t where ($2 is null or t.customer_id >= ($2 ->> 'customer_id')::uuid and (t.customer_id > ($2 ->> 'customer_id')::uuid or t.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or t.customer_id <= ($3 ->> 'customer_id')::uuid and (t.customer_id < ($3 ->> 'customer_id')::uuid or t.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.customer_id = e.customer_id and t.field_id = e.field_id
  where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at))
 $_$;
 
@@ -2003,8 +2003,8 @@ select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
                         case when (t.lastchanged is not distinct from e.lastchanged
       or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
          and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true then 'lastchanged' end], null) end
-  from (select * from crmshift.customers_expected as e where ($2 is null or (e.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (e.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(e.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.customers as t where ($2 is null or (t.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (t.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(t.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.cst_id = e.cst_id
+  from (select * from crmshift.customers_expected as e where ($2 is null or e.cst_id > ($2 ->> 'cst_id')::uuid) and ($3 is null or e.cst_id <= ($3 ->> 'cst_id')::uuid) and ($4 is null or hash_record_extended(row(e.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.customers as t where ($2 is null or t.cst_id > ($2 ->> 'cst_id')::uuid) and ($3 is null or t.cst_id <= ($3 ->> 'cst_id')::uuid) and ($4 is null or hash_record_extended(row(t.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.cst_id = e.cst_id
  where $7 or t.cst_id is null or e.cst_id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
       or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
          and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true)
@@ -2027,8 +2027,8 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
                         case when t.status is distinct from e.status then 'status' end,
                         case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
-  from (select * from crmshift.lead_appointments_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (e.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.lead_appointments as t where ($2 is null or (t.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (t.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)) as t on t.id = e.id
+  from (select * from crmshift.lead_appointments_expected as e where ($2 is null or e.id > ($2 ->> 'id')::bigint) and ($3 is null or e.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.lead_appointments as t where ($2 is null or t.id > ($2 ->> 'id')::bigint) and ($3 is null or t.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)) as t on t.id = e.id
  where $7 or t.id is null or e.id is null or $6 and ((t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent))
 $_$;
 
@@ -2054,8 +2054,8 @@ select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id))
                         case when (t.lastchangedon is not distinct from e.lastchangedon
       or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
          and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true then 'lastchangedon' end], null) end
-  from (select * from crmshift.leads_expected as e where ($2 is null or (e.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (e.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.leads as t where ($2 is null or (t.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (t.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
+  from (select * from crmshift.leads_expected as e where ($2 is null or e.customer_id > ($2 ->> 'customer_id')::uuid) and ($3 is null or e.customer_id <= ($3 ->> 'customer_id')::uuid) and ($4 is null or hash_record_extended(row(e.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.leads as t where ($2 is null or t.customer_id > ($2 ->> 'customer_id')::uuid) and ($3 is null or t.customer_id <= ($3 ->> 'customer_id')::uuid) and ($4 is null or hash_record_extended(row(t.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
  where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
       or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
          and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true)
@@ -3194,11 +3194,13 @@ with m as (
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
            string_agg(format('(j ->> %L)::%s as %I', c, m.key_types[i], c), ', ' order by i) as of_json,
            -- r stands for either side; on both a key has the same type, and therefore the same hash
-           format('($2 is null or (%1$s) > (%2$s)) and ($3 is null or (%1$s) <= (%3$s))'
-                  ' and ($4 is null or hash_record_extended(row(%4$s), $5) & 1048575 < $4 / 100 * 1048576)',
-                  string_agg(format('r.%I', c), ', ' order by i),
-                  string_agg(format('($2 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
-                  string_agg(format('($3 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+           -- of the first column by itself the planner knows how many rows are in range; of a row of columns it does not
+           format('($2 is null or %s) and ($3 is null or %s)'
+                  ' and ($4 is null or hash_record_extended(row(%s), $5) & 1048575 < $4 / 100 * 1048576)',
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I >= ($2 ->> %1$L)::%2$s and (r.%1$I > ($2 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I > ($2 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I <= ($3 ->> %1$L)::%2$s and (r.%1$I < ($3 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I <= ($3 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
                   string_agg(format('r.%I::%s', c, m.key_types[i]), ', ' order by i)) as in_range,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
       from m, unnest(m.key) with ordinality as u (c, i)
@@ -9069,17 +9071,12 @@ COMMENT ON TABLE public.contact_custom_fields IS 'Value of a custom field for a 
 CREATE VIEW crmshift.customer_custom_fields_expected AS
  SELECT f.contact_id AS customer_id,
     f.field_id,
-    COALESCE(t.workspace_id, ( SELECT c.workspace_id
-           FROM public.contacts c
-          WHERE (c.id = f.contact_id)
-         LIMIT 1)) AS workspace_id,
+    COALESCE(t.workspace_id, c.workspace_id) AS workspace_id,
     f.value,
     f.created_at
-   FROM (public.contact_custom_fields f
-     LEFT JOIN public.customers t ON ((t.cst_id = f.contact_id)))
-  WHERE ((t.cst_id IS NOT NULL) OR (EXISTS ( SELECT
-           FROM public.contacts c
-          WHERE (c.id = f.contact_id))));
+   FROM ((public.contact_custom_fields f
+     JOIN public.contacts c ON ((c.id = f.contact_id)))
+     LEFT JOIN public.customers t ON ((t.cst_id = c.id)));
 
 -- Name: VIEW customer_custom_fields_expected; Type: COMMENT
 
