@@ -12,14 +12,8 @@ select c.id           as cst_id,
        c.state::text     as state,
        c.zip::text       as zip,
        c.created_at      as dateadded,
-       -- Legacy has one clock for the person and the lead. A customer that is written takes it over; by itself the clock
-       -- is no reason to write one, as long as its lead keeps the time (see leads_expected).
-       c.updated_at      as lastchanged,
-       case when l.id is null or c.updated_at is null then t.lastchanged is not distinct from c.updated_at
-            else coalesce(t.lastchanged <= c.updated_at, true) end as lastchanged_agrees
-  from public.contacts as c
-  left join public.customers as t on t.cst_id = c.id
-  left join public.leads as l on l.customer_id = c.id and l.is_primary;
+       c.updated_at      as lastchanged
+  from public.contacts as c;
 comment on view crmshift.customers_expected is 'What public.customers should hold, read from public.contacts.';
 
 insert into crmshift.mapping (name, entity, direction, target, key, key_types, before_remove, position) values
@@ -28,3 +22,10 @@ insert into crmshift.feed (mapping, source, key, mode) values
     ('customers', 'public.contacts', '{id}', 'sync'),
     ('customers', 'public.contact_custom_fields', '{contact_id}', 'fill'),
     ('customers', 'public.appointments', '{contact_id}', 'fill');
+-- Legacy has one clock for the person and the lead. A customer that is written takes it over; by itself the clock is no reason
+-- to write one: an earlier one agrees, as long as there is a lead to keep the time (see leads).
+insert into crmshift.comparison (mapping, column_name, agrees) values
+    ('customers', 'lastchanged',
+     't.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, ''-infinity'') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)');

@@ -12,12 +12,9 @@ select c.id                 as customer_id,
        c.appointment_status::text as appointment_status,
        -- A new lead is entered when its contact was; afterwards the date is the lead's own.
        case when l.id is null then c.created_at else l.entrydate end as entrydate,
-       -- Legacy's one clock is the later of customers.lastchanged and leads.lastchangedon.
-       c.updated_at         as lastchangedon,
-       greatest(t.lastchanged, l.lastchangedon) is not distinct from c.updated_at as lastchangedon_agrees
+       c.updated_at         as lastchangedon
   from public.contacts as c
   left join public.leads as l on l.customer_id = c.id and l.is_primary
-  left join public.customers as t on t.cst_id = c.id
  where l.id is not null
     or c.lead_source is not null
     or c.lead_status is not null
@@ -32,3 +29,9 @@ insert into crmshift.feed (mapping, source, key, mode) values
     -- Whatever makes a customer makes its lead too: without it the next write on the target would tell legacy there is none.
     ('leads', 'public.contact_custom_fields', '{contact_id}', 'fill'),
     ('leads', 'public.appointments', '{contact_id}', 'fill');
+-- Legacy's one clock is the later of customers.lastchanged and leads.lastchangedon: an earlier one agrees, where the customer has it.
+insert into crmshift.comparison (mapping, column_name, agrees) values
+    ('leads', 'lastchangedon',
+     't.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, ''-infinity'') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)');

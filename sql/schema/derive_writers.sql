@@ -17,8 +17,8 @@ with m as (
            (j ->> 'lock_target')::boolean as lock_target,
            array(select jsonb_array_elements_text(j -> 'key')) as key,
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
+           array(select jsonb_array_elements_text(j -> 'columns')) as columns,
+           j -> 'agrees' as agrees,
            j ->> 'side' as side,
            j -> 'subjects' as subjects
       from (select $1) as given (j)
@@ -40,11 +40,13 @@ with m as (
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
            string_agg(format('(j ->> %L)::%s as %I', c, m.key_types[i], c), ', ' order by i) as of_json,
            -- r stands for either side; on both a key has the same type, and therefore the same hash
-           format('($2 is null or (%1$s) > (%2$s)) and ($3 is null or (%1$s) <= (%3$s))'
-                  ' and ($4 is null or hash_record_extended(row(%4$s), $5) & 1048575 < $4 / 100 * 1048576)',
-                  string_agg(format('r.%I', c), ', ' order by i),
-                  string_agg(format('($2 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
-                  string_agg(format('($3 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+           -- of the first column by itself the planner knows how many rows are in range; of a row of columns it does not
+           format('($2 is null or %s) and ($3 is null or %s)'
+                  ' and ($4 is null or hash_record_extended(row(%s), $5) & 1048575 < $4 / 100 * 1048576)',
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I >= ($2 ->> %1$L)::%2$s and (r.%1$I > ($2 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I > ($2 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I <= ($3 ->> %1$L)::%2$s and (r.%1$I < ($3 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I <= ($3 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
                   string_agg(format('r.%I::%s', c, m.key_types[i]), ', ' order by i)) as in_range,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
       from m, unnest(m.key) with ordinality as u (c, i)
@@ -61,21 +63,20 @@ with m as (
            string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
            string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
-           -- a column with a companion <column>_agrees is compared by it, not by value
+           -- a column that crmshift.comparison speaks of is compared by its condition, not by value
            string_agg(format('t.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
+               filter (where c <> all (m.key) and not m.agrees ? c) as t_compared,
            string_agg(format('e.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as e_compared,
-           coalesce(string_agg(format(' or not e.%I', c || '_agrees'), '' order by i)
-               filter (where c || '_agrees' = any (m.agrees)), '') as or_disagrees,
-           string_agg(case when c || '_agrees' = any (m.agrees)
-                           then format('case when not e.%I then %L end', c || '_agrees', c)
+               filter (where c <> all (m.key) and not m.agrees ? c) as e_compared,
+           coalesce(string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c), '') as or_disagrees,
+           string_agg(case when m.agrees ? c
+                           then format('case when (%s) is not true then %L end', m.agrees ->> c, c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
                       E',\n                        ' order by i) filter (where c <> all (m.key)) as differing,
            format('(%s) is distinct from (%s)%s',
-                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format(' or not e.%I', c || '_agrees'), '' order by i) filter (where c || '_agrees' = any (m.agrees))) as differ
+                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c)) as differ
       from m cross join lateral (
                select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
                  from unnest(m.columns) with ordinality as v (c, i)) as u

@@ -21,6 +21,7 @@ as $$
 select jsonb_build_object(
            'name', m.name, 'target', m.target, 'key', m.key, 'key_types', m.key_types,
            'only_where', m.only_where, 'conflict_where', m.conflict_where, 'before_remove', m.before_remove,
+           'agrees', (select coalesce(jsonb_object_agg(c.column_name, c.agrees), '{}') from crmshift.comparison as c where c.mapping = m.name),
            'lock_target', (select count(*) > 1 from crmshift.feed as f where f.mapping = m.name and f.mode = 'sync'),
            'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute as a
                         where a.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and a.attnum > 0 and not a.attisdropped),

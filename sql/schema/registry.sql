@@ -28,6 +28,15 @@ comment on column crmshift.mapping.before_remove is 'Function called with the ke
 comment on column crmshift.mapping.clock is 'Columns that only say when a row changed: the later write''s stands, and that is no conflict.';
 comment on column crmshift.mapping.position is 'Rows are written in this order within a direction, and removed in the reverse order: parents first.';
 
+create table crmshift.comparison (
+    mapping     text not null references crmshift.mapping on delete cascade,
+    column_name text not null,
+    agrees      text not null,
+    primary key (mapping, column_name)
+);
+comment on table crmshift.comparison is 'Columns that are compared by a condition instead of by value: clocks, and others that follow from the rest. They are still written whenever the row is.';
+comment on column crmshift.comparison.agrees is 'Condition on e, the row as the view has it, and t, the row of the table: true where the column agrees. It is looked at where there are both.';
+
 create table crmshift.feed (
     mapping text not null references crmshift.mapping on delete cascade,
     source  text not null,

@@ -46,6 +46,7 @@ comment on function crmshift.refuse_partial_view() is 'Raises where row-level se
 create function crmshift.run_check(check_name text, of_workspace uuid default null)
 returns table (subject text, key jsonb, detail text, workspace uuid)
 language plpgsql stable
+set jit = off set work_mem = '64MB'
 as $$
 -- drift_<mapping> compares one table with its mapping, leaving out what stands in the queue; any other name is crmshift.check_<name>.
 begin

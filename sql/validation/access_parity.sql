@@ -26,10 +26,10 @@ with pair as (
       from pair as p
       join pg_policy as o on o.polrelid in (to_regclass(p.legacy), to_regclass(p.target))
       left join lateral (
-          -- columns of legacy that the view gives another name: c.phone_number::text AS phone1
+          -- columns of legacy that the view gives another name: c.phone_number::text AS phone1, without the c where it reads one table only
           select array_agg(m[1]) as of_legacy, array_agg(m[2]) as of_target
-            from regexp_matches(p.view, '\(?\m' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
-                                        || '\.(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
+            from regexp_matches(p.view, '(?<![.\w])(?:' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
+                                        || '\.)?(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
       ) as n on o.polrelid = to_regclass(p.legacy)
      cross join lateral (
           select (select replace(string_agg(coalesce(n.of_target[array_position(n.of_legacy, m[1])], m[1]) || m[2], '' order by i), ' ', '')

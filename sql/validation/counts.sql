@@ -1,7 +1,7 @@
 -- Every workspace has as many customers as contacts. Those that stand in the sync queue are not counted.
 create function crmshift.check_counts(of_workspace uuid default null)
 returns table (subject text, key jsonb, detail text, workspace uuid)
-language sql stable
+language sql stable parallel safe
 as $$
 with waiting as (
     select (q.key ->> 'id')::uuid as id from crmshift.sync_queue as q where q.subject = 'contacts'

@@ -2,7 +2,7 @@
 -- sessions that play a replica, and are no longer there once somebody drops them.
 create function crmshift.check_orphans(of_workspace uuid default null)
 returns table (subject text, key jsonb, detail text, workspace uuid)
-language sql stable
+language sql stable parallel safe
 as $$
 select 'customers', jsonb_build_object('cst_id', t.cst_id), 'its workspace is gone', t.workspace_id
   from public.customers as t

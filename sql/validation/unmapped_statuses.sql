@@ -2,7 +2,7 @@
 -- value it does not know becomes NULL. Asked of the mapping only where a status meets none: where both are there, drift compares them.
 create function crmshift.check_unmapped_statuses(of_workspace uuid default null)
 returns table (subject text, key jsonb, detail text, workspace uuid)
-language sql stable
+language sql stable parallel safe
 as $$
 with alone as materialized (
     select c.id, c.workspace_id, c.lead_status, l.disposition, c.appointment_status as of_contact, l.appointment_status as of_lead

@@ -1,7 +1,7 @@
 -- Whatever belongs to a row of the target belongs to its workspace, too. Foreign keys see to it, as long as they are there and fire.
 create function crmshift.check_workspaces_match(of_workspace uuid default null)
 returns table (subject text, key jsonb, detail text, workspace uuid)
-language sql stable
+language sql stable parallel safe
 as $$
 select 'leads', jsonb_build_object('id', t.id), 'its customer is of another workspace', t.workspace_id
   from public.leads as t join public.customers as o on o.cst_id = t.customer_id

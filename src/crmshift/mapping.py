@@ -35,7 +35,8 @@ class Feed:
 class MappingFile:
     """What one file under `sql/mapping/` says.
 
-    columns: output of the view, in order. reads: columns of each table the view reads.
+    columns: output of the view, in order. reads: columns of each table the view reads. agrees: the columns that are compared by a
+    condition, and that condition.
     """
 
     name: str
@@ -51,6 +52,7 @@ class MappingFile:
     feeds: tuple[Feed, ...]
     columns: tuple[str, ...]
     reads: dict[str, frozenset[str]]
+    agrees: dict[str, str]
 
 
 def parse(file: SqlFile) -> MappingFile:
@@ -97,10 +99,12 @@ def parse(file: SqlFile) -> MappingFile:
         ),
         columns=columns,
         reads=_reads(query, file),
+        agrees={r["column_name"]: r["agrees"] for table, r in rows if table == "crmshift.comparison"},
     )
     absent = [k for k in mapping.key if k not in columns]
     if absent:
         raise UsageError(f"{file.path}: the view lacks its key column {', '.join(absent)}.")
+    _check_comparisons(mapping, [r for table, r in rows if table == "crmshift.comparison"], file)
     if not any(f.mode == "sync" and f.mapping == name for f in mapping.feeds):
         raise UsageError(f"{file.path}: no table feeds the mapping with mode 'sync'.")
     return mapping
@@ -159,6 +163,7 @@ def describe_mapping(mapping: MappingFile, all_mappings: Sequence[MappingFile]) 
         "only_where": mapping.only_where,
         "conflict_where": mapping.conflict_where,
         "before_remove": mapping.before_remove,
+        "agrees": mapping.agrees,
         "lock_target": sum(f.mode == "sync" for f in mapping.feeds) > 1,
         "columns": list(mapping.columns),
         "side": "target" if mapping.direction == "to_target" else "legacy",
@@ -337,6 +342,37 @@ def _reads(query: Any, file: SqlFile) -> dict[str, frozenset[str]]:
             raise UsageError(f"{file.path}: write the column {column.name} with the alias of its table.")
         reads[tables[column.table]].add(column.name)
     return {table: frozenset(columns) for table, columns in reads.items()}
+
+
+def _check_comparisons(mapping: MappingFile, rows: Sequence[dict[str, Any]], file: SqlFile) -> None:
+    """Raises `UsageError` for a comparison of another mapping, of a column that is not compared, and by what is no condition on e and t."""
+    import sqlglot
+    from sqlglot import exp
+
+    for row in rows:
+        column = row["column_name"]
+        if row["mapping"] != mapping.name:
+            raise UsageError(f"{file.path}: a comparison stands in the file of its mapping, here {mapping.name}.")
+        if column not in mapping.columns or column in mapping.key:
+            raise UsageError(
+                f"{file.path}: crmshift.comparison speaks of {column}, which is no column that {mapping.name}_expected compares."
+            )
+        try:
+            condition = sqlglot.parse_one(row["agrees"], dialect="postgres")
+        except sqlglot.errors.ParseError as error:
+            raise UsageError(
+                f"{file.path}: how {column} agrees cannot be read as SQL: {str(error).splitlines()[0]}"
+            ) from error
+        for named in condition.find_all(exp.Column):
+            if not named.table:
+                raise UsageError(
+                    f"{file.path}: how {column} agrees names {named.name} without its table.",
+                    hint="Write e. for the row as the view has it, and t. for the row of the table.",
+                )
+            if named.table == "e" and named.name not in mapping.columns:
+                raise UsageError(
+                    f"{file.path}: how {column} agrees names e.{named.name}, which the view does not have."
+                )
 
 
 def _rows(insert: Any, file: SqlFile) -> list[tuple[str, dict[str, Any]]]:

@@ -92,13 +92,25 @@ def authority(conn: Connection, chosen: str | None = None) -> str:
     Raises `Refused` where nothing is installed, rows are hidden from the role, or no side has it: while applications move over.
     """
     db.require_all_rows(conn)
-    side = chosen or db.fetch_value(conn, "select crmshift.authority()")
+    side = chosen or last_word(conn)
     if side is None:
         raise Refused(
             "Applications are moving over: neither side is known to be right.",
             hint="Say which: --from legacy or --from target.",
         )
-    return str(side)
+    return side
+
+
+def last_word(conn: Connection) -> str | None:
+    """The side that has the last word now; None while applications move over, when a repair has to be told."""
+    side: str | None = db.fetch_value(conn, "select crmshift.authority()")
+    return side
+
+
+def commands(side: str | None, workspace: UUID | None = None) -> tuple[str, ...]:
+    """What to type to repair: one command; where no side has the last word one for each, to choose from."""
+    command = f"crmshift validate --repair{f' --workspace {workspace}' if workspace else ''}"
+    return (command,) if side else tuple(f"{command} --from {each}" for each in ("legacy", "target"))
 
 
 def preview(conn: Connection, side: str, workspace: UUID | None = None) -> Preview:

@@ -105,10 +105,22 @@ def rows(conn: psycopg.Connection, m: Mapping, query: str) -> dict[tuple[Any, ..
     return {tuple(row[k] for k in m.key): row for row in read}
 
 
+def disagreeing(conn: psycopg.Connection, m: Mapping) -> dict[str, set[tuple[Any, ...]]]:
+    """For each column that is compared by a condition, the keys where that does not hold."""
+    found = {}
+    for column, agrees in conn.execute(
+        "select column_name, agrees from crmshift.comparison where mapping = %s", [m.name]
+    ).fetchall():
+        query = f"select {', '.join(f't.{k}' for k in m.key)} from crmshift.{m.name}_expected as e join {m.target} as t using ({', '.join(m.key)}) where {m.only_where or 'true'} and (({agrees}) is null or not ({agrees}))"
+        found[column] = set(conn.execute(query.encode()).fetchall())
+    return found
+
+
 def drift(conn: psycopg.Connection) -> set[Found]:
     """What differs, by comparing the two sides here."""
     found: set[Found] = set()
     for m in mappings(conn):
+        by_condition = disagreeing(conn, m)
         expected = rows(conn, m, f"select * from crmshift.{m.name}_expected")
         there = rows(conn, m, f"select * from {m.target} as t where {m.only_where or 'true'}")
         for key in expected.keys() | there.keys():
@@ -119,11 +131,7 @@ def drift(conn: psycopg.Connection) -> set[Found]:
             else:
                 e, t = expected[key], there[key]
                 differing = tuple(
-                    c
-                    for c in e
-                    if c not in m.key
-                    and not c.endswith("_agrees")
-                    and (not e[f"{c}_agrees"] if f"{c}_agrees" in e else e[c] != t[c])
+                    c for c in e if c not in m.key and (key in by_condition[c] if c in by_condition else e[c] != t[c])
                 )
                 if differing:
                     found.add((m.name, key, "differs", differing))

@@ -376,6 +376,21 @@ def test_killed_half_way_and_run_again(
 # --- which side
 
 
+def test_while_applications_move_over_either_side_is_offered(make_database: Make) -> None:
+    dsn = make_database("parallel")
+    apply_to(dsn, "traffic-migration")
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        behind(conn, f"update customers set city = 'Atlantis' where cst_id = '{ADA}'")
+    offered = [f"crmshift validate --repair --from {side}" for side in ("legacy", "target")]
+    assert must(1, "validate", "--format", "json", dsn=dsn).document["next_steps"] == offered
+    assert must(1, "explain", f"contact:{ADA}", "--format", "json", dsn=dsn).document["next_steps"] == offered
+    here = must(1, "validate", "--workspace", WORKSPACE, "--format", "json", dsn=dsn).document["next_steps"]
+    assert here == [
+        f"crmshift validate --repair --workspace {WORKSPACE} --from {side}" for side in ("legacy", "target")
+    ]
+    must(0, *here[-1].split()[1:], "--yes", dsn=dsn)
+
+
 def test_who_has_the_last_word_is_read_from_the_ledger(make_database: Make) -> None:
     dsn = make_database("seeded")
     driver = db.connect(dsn, "tests")

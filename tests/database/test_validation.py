@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -24,7 +25,7 @@ from crmshift.validation.reader import Reader
 from crmshift.validation.result import Validation
 from tests.acceptance.commandline import must
 from tests.support.history import CONTACTS
-from tests.support.templates import ADA, BEN, DORA, FIELD, OTHER_WORKSPACE, WORKSPACE, apply_to, load_plan
+from tests.support.templates import ADA, BEN, DORA, FIELD, NOBODY, OTHER_WORKSPACE, WORKSPACE, apply_to, load_plan
 from tests.support.writing import rows, value, write
 
 Make = Callable[[str], str]
@@ -381,6 +382,58 @@ def test_what_stands_in_the_queue_is_outstanding_and_no_drift(make_database: Mak
         assert drifted(result) == {"drift_customers": 1}
         assert result.outstanding == 1
         assert next(c for c in result.checks if c.name == "drift_customers").findings[0].key == {"cst_id": BEN}
+
+
+# --- one clock for two
+
+
+def test_legacys_clock_is_the_later_of_the_two_and_the_customer_s_alone_where_there_is_no_lead(
+    make_database: Make,
+) -> None:
+    dsn = make_database("parallel")
+    times = (None, "2025-01-01Z", "2025-01-02Z")
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("insert into contacts (id, workspace_id) values (%s, %s)", [NOBODY, WORKSPACE])
+        assert value(conn, f"select count(*) from leads where customer_id = '{NOBODY}'") == 0
+        with behind_the_triggers(conn):
+            for contact, customer, lead in itertools.product(times, times, times):
+                conn.execute("update contacts set updated_at = %s where id in (%s, %s)", [contact, ADA, NOBODY])
+                conn.execute("update customers set lastchanged = %s where cst_id in (%s, %s)", [customer, ADA, NOBODY])
+                conn.execute("update leads set lastchangedon = %s where customer_id = %s", [lead, ADA])
+                differing = {
+                    str(key["cst_id"] if "cst_id" in key else key["customer_id"]): columns
+                    for mapping in ("customers", "leads")
+                    for key, columns in conn.execute(f"select key, columns from crmshift.drift_{mapping}()").fetchall()
+                }
+                expected = set()
+                if contact != max((t for t in (customer, lead) if t), default=None):
+                    expected.add(ADA)
+                if contact != customer:
+                    expected.add(NOBODY)
+                assert set(differing) == expected, (contact, customer, lead)
+                assert all(c in (["lastchanged"], ["lastchangedon"]) for c in differing.values())
+
+
+# --- nothing to compare
+
+
+def test_a_crm_that_never_had_a_contact_is_clean(make_database: Make) -> None:
+    dsn = make_database("legacy")
+    with psycopg.connect(dsn, autocommit=True) as conn, driver(dsn) as own:
+        conn.execute("insert into workspaces (id, name) values (%s, 'New')", [WORKSPACE])
+        apply_to(dsn, "parallel-operation")  # every validation on the way passes
+        empty = checks.run(own)
+        assert (empty.clean, empty.empty, empty.accuracy.rows) == (True, True, 0)
+        assert "no row yet" in must(0, "validate", dsn=dsn).out
+        for part in (["--workspace", WORKSPACE], ["--sample", "50"]):
+            must(1, "validate", *part, dsn=dsn)
+
+        conn.execute("insert into contacts (id, workspace_id, lead_status) values (%s, %s, 'new')", [ADA, WORKSPACE])
+        assert checks.run(own).clean
+        conn.execute("delete from contacts")
+        lost = checks.run(own)
+        assert (lost.clean, lost.accuracy.rows) == (False, 0), "there was one, and now there is none on either side"
+        assert [c.name for c in lost.checks if not c.passed] == ["rows_compared"]
 
 
 # --- accuracy

@@ -1002,10 +1002,10 @@ with pair as (
       from pair as p
       join pg_policy as o on o.polrelid in (to_regclass(p.legacy), to_regclass(p.target))
       left join lateral (
-          -- columns of legacy that the view gives another name: c.phone_number::text AS phone1
+          -- columns of legacy that the view gives another name: c.phone_number::text AS phone1, without the c where it reads one table only
           select array_agg(m[1]) as of_legacy, array_agg(m[2]) as of_target
-            from regexp_matches(p.view, '\(?\m' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
-                                        || '\.(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
+            from regexp_matches(p.view, '(?<![.\w])(?:' || substring(p.view from '\m' || replace(p.legacy, '.', '\.') || ' (\w+)')
+                                        || '\.)?(\w+)\)?(?:::[a-z ]+)? AS (\w+)', 'g') as m
       ) as n on o.polrelid = to_regclass(p.legacy)
      cross join lateral (
           select (select replace(string_agg(coalesce(n.of_target[array_position(n.of_legacy, m[1])], m[1]) || m[2], '' order by i), ' ', '')
@@ -1112,7 +1112,7 @@ Do: alter table … validate constraint … blocks neither readers nor writers, 
 -- Name: check_counts(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_counts(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 with waiting as (
     select (q.key ->> 'id')::uuid as id from crmshift.sync_queue as q where q.subject = 'contacts'
@@ -1269,7 +1269,7 @@ Do: reindex index concurrently …; drop what a failed create index concurrently
 -- Name: check_orphans(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_orphans(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 select 'customers', jsonb_build_object('cst_id', t.cst_id), 'its workspace is gone', t.workspace_id
   from public.customers as t
@@ -1317,7 +1317,7 @@ Do: Bring back what is gone, or take away what points at it; crmshift validate -
 -- Name: check_primary_lead(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_primary_lead(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 select 'leads', jsonb_build_object('customer_id', l.customer_id), format('%s leads, %s of them primary', count(*), count(*) filter (where l.is_primary)),
        (select o.workspace_id from public.leads as o where o.customer_id = l.customer_id limit 1)
@@ -1443,11 +1443,15 @@ CREATE FUNCTION crmshift.check_rows_compared(of_workspace uuid DEFAULT NULL::uui
 select 'contacts', null::jsonb, 'there is neither a contact nor a customer to compare'
  where not exists (select from public.contacts where $1 is null or workspace_id = $1)
    and not exists (select from public.customers where $1 is null or workspace_id = $1)
+   and ($1 is not null
+        or not exists (select from crmshift.backfill_walk)
+        or exists (select from crmshift.backfill_walk as w where w.rows_total > 0)
+        or exists (select from crmshift.validation_run as r cross join jsonb_array_elements(r.accuracies) as a where (a ->> 'rows')::bigint > 0))
 $_$;
 
 -- Name: FUNCTION check_rows_compared(of_workspace uuid); Type: COMMENT
 
-COMMENT ON FUNCTION crmshift.check_rows_compared(of_workspace uuid) IS 'There is something to compare
+COMMENT ON FUNCTION crmshift.check_rows_compared(of_workspace uuid) IS 'There is something to compare, unless there never was
 
 Do: Is it the right database, and the right workspace? select id, name from workspaces.';
 
@@ -1540,7 +1544,7 @@ Do: Carry it over (docs/writing-a-mapping.md), or leave it behind: name it in th
 -- Name: check_unmapped_statuses(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_unmapped_statuses(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 with alone as materialized (
     select c.id, c.workspace_id, c.lead_status, l.disposition, c.appointment_status as of_contact, l.appointment_status as of_lead
@@ -1573,7 +1577,7 @@ Do: Teach the views under sql/mapping/ the value (select distinct lead_status fr
 -- Name: check_workspaces_match(uuid); Type: FUNCTION
 
 CREATE FUNCTION crmshift.check_workspaces_match(of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $_$
 select 'leads', jsonb_build_object('id', t.id), 'its customer is of another workspace', t.workspace_id
   from public.leads as t join public.customers as o on o.cst_id = t.customer_id
@@ -1746,6 +1750,7 @@ CREATE FUNCTION crmshift.describe_mapping(of_mapping text) RETURNS jsonb
 select jsonb_build_object(
            'name', m.name, 'target', m.target, 'key', m.key, 'key_types', m.key_types,
            'only_where', m.only_where, 'conflict_where', m.conflict_where, 'before_remove', m.before_remove,
+           'agrees', (select coalesce(jsonb_object_agg(c.column_name, c.agrees), '{}') from crmshift.comparison as c where c.mapping = m.name),
            'lock_target', (select count(*) > 1 from crmshift.feed as f where f.mapping = m.name and f.mode = 'sync'),
            'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute as a
                         where a.attrelid = to_regclass(format('crmshift.%I', m.name || '_expected')) and a.attnum > 0 and not a.attisdropped),
@@ -1907,8 +1912,8 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
                         case when t.status is distinct from e.status then 'status' end,
                         case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
-  from (select * from crmshift.appointments_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (e.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as e
-  full join (select * from public.appointments as t where ($2 is null or (t.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (t.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.id = e.id
+  from (select * from crmshift.appointments_expected as e where ($2 is null or e.id > ($2 ->> 'id')::bigint) and ($3 is null or e.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as e
+  full join (select * from public.appointments as t where ($2 is null or t.id > ($2 ->> 'id')::bigint) and ($3 is null or t.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.id = e.id
  where $7 or t.id is null or e.id is null or $6 and ((t.contact_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.contact_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent))
 $_$;
 
@@ -1925,8 +1930,8 @@ select jsonb_build_object('contact_id', coalesce(e.contact_id, t.contact_id), 'f
             then array_remove(array[
                         case when t.value is distinct from e.value then 'value' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
-  from (select * from crmshift.contact_custom_fields_expected as e where ($2 is null or (e.contact_id, e.field_id) > (($2 ->> 'contact_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (e.contact_id, e.field_id) <= (($3 ->> 'contact_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.contact_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as e
-  full join (select * from public.contact_custom_fields as t where ($2 is null or (t.contact_id, t.field_id) > (($2 ->> 'contact_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (t.contact_id, t.field_id) <= (($3 ->> 'contact_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.contact_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.contact_id = e.contact_id and t.field_id = e.field_id
+  from (select * from crmshift.contact_custom_fields_expected as e where ($2 is null or e.contact_id >= ($2 ->> 'contact_id')::uuid and (e.contact_id > ($2 ->> 'contact_id')::uuid or e.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or e.contact_id <= ($3 ->> 'contact_id')::uuid and (e.contact_id < ($3 ->> 'contact_id')::uuid or e.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.contact_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as e
+  full join (select * from public.contact_custom_fields as t where ($2 is null or t.contact_id >= ($2 ->> 'contact_id')::uuid and (t.contact_id > ($2 ->> 'contact_id')::uuid or t.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or t.contact_id <= ($3 ->> 'contact_id')::uuid and (t.contact_id < ($3 ->> 'contact_id')::uuid or t.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.contact_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576)) as t on t.contact_id = e.contact_id and t.field_id = e.field_id
  where $7 or t.contact_id is null or e.contact_id is null or $6 and ((t.value, t.created_at) is distinct from (e.value, e.created_at))
 $_$;
 
@@ -1955,8 +1960,8 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end,
                         case when t.updated_at is distinct from e.updated_at then 'updated_at' end], null) end
-  from (select * from crmshift.contacts_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::uuid)) and ($3 is null or (e.id) <= (($3 ->> 'id')::uuid)) and ($4 is null or hash_record_extended(row(e.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.contacts as t where ($2 is null or (t.id) > (($2 ->> 'id')::uuid)) and ($3 is null or (t.id) <= (($3 ->> 'id')::uuid)) and ($4 is null or hash_record_extended(row(t.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.id = e.id
+  from (select * from crmshift.contacts_expected as e where ($2 is null or e.id > ($2 ->> 'id')::uuid) and ($3 is null or e.id <= ($3 ->> 'id')::uuid) and ($4 is null or hash_record_extended(row(e.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.contacts as t where ($2 is null or t.id > ($2 ->> 'id')::uuid) and ($3 is null or t.id <= ($3 ->> 'id')::uuid) and ($4 is null or hash_record_extended(row(t.id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.id = e.id
  where $7 or t.id is null or e.id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone_number, t.st_address, t.city, t.state, t.zip, t.lead_source, t.lead_status, t.appointment_status, t.created_at, t.updated_at) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone_number, e.st_address, e.city, e.state, e.zip, e.lead_source, e.lead_status, e.appointment_status, e.created_at, e.updated_at))
 $_$;
 
@@ -1974,8 +1979,8 @@ select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id),
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
                         case when t.value is distinct from e.value then 'value' end,
                         case when t.created_at is distinct from e.created_at then 'created_at' end], null) end
-  from (select * from crmshift.customer_custom_fields_expected as e where ($2 is null or (e.customer_id, e.field_id) > (($2 ->> 'customer_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (e.customer_id, e.field_id) <= (($3 ->> 'customer_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.customer_custom_fields as t where ($2 is null or (t.customer_id, t.field_id) > (($2 ->> 'customer_id')::uuid, ($2 ->> 'field_id')::uuid)) and ($3 is null or (t.customer_id, t.field_id) <= (($3 ->> 'customer_id')::uuid, ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.customer_id = e.customer_id and t.field_id = e.field_id
+  from (select * from crmshift.customer_custom_fields_expected as e where ($2 is null or e.customer_id >= ($2 ->> 'customer_id')::uuid and (e.customer_id > ($2 ->> 'customer_id')::uuid or e.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or e.customer_id <= ($3 ->> 'customer_id')::uuid and (e.customer_id < ($3 ->> 'customer_id')::uuid or e.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid, e.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.customer_custom_fields as t where ($2 is null or t.customer_id >= ($2 ->> 'customer_id')::uuid and (t.customer_id > ($2 ->> 'customer_id')::uuid or t.field_id > ($2 ->> 'field_id')::uuid)) and ($3 is null or t.customer_id <= ($3 ->> 'customer_id')::uuid and (t.customer_id < ($3 ->> 'customer_id')::uuid or t.field_id <= ($3 ->> 'field_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid, t.field_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.customer_id = e.customer_id and t.field_id = e.field_id
  where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.value, t.created_at) is distinct from (e.workspace_id, e.value, e.created_at))
 $_$;
 
@@ -1987,7 +1992,9 @@ CREATE FUNCTION crmshift.drift_customers(of_workspace uuid DEFAULT NULL::uuid, a
 -- Where public.customers differs from crmshift.customers_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
-       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees) then 'differs' end,
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true) then 'differs' end,
        case when t.cst_id is not null and e.cst_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -2000,10 +2007,14 @@ select jsonb_build_object('cst_id', coalesce(e.cst_id, t.cst_id)),
                         case when t.state is distinct from e.state then 'state' end,
                         case when t.zip is distinct from e.zip then 'zip' end,
                         case when t.dateadded is distinct from e.dateadded then 'dateadded' end,
-                        case when not e.lastchanged_agrees then 'lastchanged' end], null) end
-  from (select * from crmshift.customers_expected as e where ($2 is null or (e.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (e.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(e.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.customers as t where ($2 is null or (t.cst_id) > (($2 ->> 'cst_id')::uuid)) and ($3 is null or (t.cst_id) <= (($3 ->> 'cst_id')::uuid)) and ($4 is null or hash_record_extended(row(t.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.cst_id = e.cst_id
- where $7 or t.cst_id is null or e.cst_id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees)
+                        case when (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true then 'lastchanged' end], null) end
+  from (select * from crmshift.customers_expected as e where ($2 is null or e.cst_id > ($2 ->> 'cst_id')::uuid) and ($3 is null or e.cst_id <= ($3 ->> 'cst_id')::uuid) and ($4 is null or hash_record_extended(row(e.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.customers as t where ($2 is null or t.cst_id > ($2 ->> 'cst_id')::uuid) and ($3 is null or t.cst_id <= ($3 ->> 'cst_id')::uuid) and ($4 is null or hash_record_extended(row(t.cst_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1)) as t on t.cst_id = e.cst_id
+ where $7 or t.cst_id is null or e.cst_id is null or $6 and ((t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true)
 $_$;
 
 -- Name: drift_lead_appointments(uuid, jsonb, jsonb, double precision, bigint, boolean, boolean); Type: FUNCTION
@@ -2023,8 +2034,8 @@ select jsonb_build_object('id', coalesce(e.id, t.id)),
                         case when t.apptdate is distinct from e.apptdate then 'apptdate' end,
                         case when t.status is distinct from e.status then 'status' end,
                         case when t.reminder_sent is distinct from e.reminder_sent then 'reminder_sent' end], null) end
-  from (select * from crmshift.lead_appointments_expected as e where ($2 is null or (e.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (e.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.lead_appointments as t where ($2 is null or (t.id) > (($2 ->> 'id')::bigint)) and ($3 is null or (t.id) <= (($3 ->> 'id')::bigint)) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)) as t on t.id = e.id
+  from (select * from crmshift.lead_appointments_expected as e where ($2 is null or e.id > ($2 ->> 'id')::bigint) and ($3 is null or e.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(e.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.lead_appointments as t where ($2 is null or t.id > ($2 ->> 'id')::bigint) and ($3 is null or t.id <= ($3 ->> 'id')::bigint) and ($4 is null or hash_record_extended(row(t.id::bigint), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and exists (select from public.leads as l where l.id = t.lead_id and l.is_primary)) as t on t.id = e.id
  where $7 or t.id is null or e.id is null or $6 and ((t.lead_id, t.workspace_id, t.scheduled_at, t.apptdate, t.status, t.reminder_sent) is distinct from (e.lead_id, e.workspace_id, e.scheduled_at, e.apptdate, e.status, e.reminder_sent))
 $_$;
 
@@ -2036,7 +2047,9 @@ CREATE FUNCTION crmshift.drift_leads(of_workspace uuid DEFAULT NULL::uuid, after
 -- Where public.leads differs from crmshift.leads_expected, in a range of keys or a sample of them. One statement, so one snapshot: no false alarms
 -- under live writes. It is inlined, so that what is not asked for costs nothing.
 select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id)),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees) then 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true) then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -2045,10 +2058,14 @@ select jsonb_build_object('customer_id', coalesce(e.customer_id, t.customer_id))
                         case when t.disposition is distinct from e.disposition then 'disposition' end,
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.entrydate is distinct from e.entrydate then 'entrydate' end,
-                        case when not e.lastchangedon_agrees then 'lastchangedon' end], null) end
-  from (select * from crmshift.leads_expected as e where ($2 is null or (e.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (e.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(e.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
-  full join (select * from public.leads as t where ($2 is null or (t.customer_id) > (($2 ->> 'customer_id')::uuid)) and ($3 is null or (t.customer_id) <= (($3 ->> 'customer_id')::uuid)) and ($4 is null or hash_record_extended(row(t.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
- where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees)
+                        case when (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true then 'lastchangedon' end], null) end
+  from (select * from crmshift.leads_expected as e where ($2 is null or e.customer_id > ($2 ->> 'customer_id')::uuid) and ($3 is null or e.customer_id <= ($3 ->> 'customer_id')::uuid) and ($4 is null or hash_record_extended(row(e.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or e.workspace_id = $1)) as e
+  full join (select * from public.leads as t where ($2 is null or t.customer_id > ($2 ->> 'customer_id')::uuid) and ($3 is null or t.customer_id <= ($3 ->> 'customer_id')::uuid) and ($4 is null or hash_record_extended(row(t.customer_id::uuid), $5) & 1048575 < $4 / 100 * 1048576) and ($1 is null or t.workspace_id = $1) and t.is_primary) as t on t.customer_id = e.customer_id
+ where $7 or t.customer_id is null or e.customer_id is null or $6 and ((t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true)
 $_$;
 
 -- Name: elect_or_queue(uuid[], uuid[], uuid[]); Type: FUNCTION
@@ -3161,8 +3178,8 @@ with m as (
            (j ->> 'lock_target')::boolean as lock_target,
            array(select jsonb_array_elements_text(j -> 'key')) as key,
            array(select jsonb_array_elements_text(j -> 'key_types')) as key_types,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c not like '%\_agrees') as columns,
-           array(select c from jsonb_array_elements_text(j -> 'columns') as c where c like '%\_agrees') as agrees,
+           array(select jsonb_array_elements_text(j -> 'columns')) as columns,
+           j -> 'agrees' as agrees,
            j ->> 'side' as side,
            j -> 'subjects' as subjects
       from (select $1) as given (j)
@@ -3184,11 +3201,13 @@ with m as (
            string_agg(format('array_agg(t.%I)', c), ', ' order by i) as gone_collected,
            string_agg(format('(j ->> %L)::%s as %I', c, m.key_types[i], c), ', ' order by i) as of_json,
            -- r stands for either side; on both a key has the same type, and therefore the same hash
-           format('($2 is null or (%1$s) > (%2$s)) and ($3 is null or (%1$s) <= (%3$s))'
-                  ' and ($4 is null or hash_record_extended(row(%4$s), $5) & 1048575 < $4 / 100 * 1048576)',
-                  string_agg(format('r.%I', c), ', ' order by i),
-                  string_agg(format('($2 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
-                  string_agg(format('($3 ->> %L)::%s', c, m.key_types[i]), ', ' order by i),
+           -- of the first column by itself the planner knows how many rows are in range; of a row of columns it does not
+           format('($2 is null or %s) and ($3 is null or %s)'
+                  ' and ($4 is null or hash_record_extended(row(%s), $5) & 1048575 < $4 / 100 * 1048576)',
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I >= ($2 ->> %1$L)::%2$s and (r.%1$I > ($2 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I > ($2 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
+                  string_agg(format(case when i < cardinality(m.key) then 'r.%1$I <= ($3 ->> %1$L)::%2$s and (r.%1$I < ($3 ->> %1$L)::%2$s or '
+                                         else 'r.%1$I <= ($3 ->> %1$L)::%2$s' end, c, m.key_types[i]), '' order by i) || repeat(')', cardinality(max(m.key)) - 1),
                   string_agg(format('r.%I::%s', c, m.key_types[i]), ', ' order by i)) as in_range,
            string_agg(format('gone_%s', i), ', ' order by i) as gone
       from m, unnest(m.key) with ordinality as u (c, i)
@@ -3205,21 +3224,20 @@ with m as (
            string_agg(format('one.%I', c), ', ' order by i) filter (where u.assigned) as one_others,
            string_agg(format('d.%I', c), ', ' order by i) filter (where u.assigned) as d_others,
            string_agg(format('%1$I = excluded.%1$I', c), ', ' order by i) filter (where u.assigned) as assignments,
-           -- a column with a companion <column>_agrees is compared by it, not by value
+           -- a column that crmshift.comparison speaks of is compared by its condition, not by value
            string_agg(format('t.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as t_compared,
+               filter (where c <> all (m.key) and not m.agrees ? c) as t_compared,
            string_agg(format('e.%I', c), ', ' order by i)
-               filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)) as e_compared,
-           coalesce(string_agg(format(' or not e.%I', c || '_agrees'), '' order by i)
-               filter (where c || '_agrees' = any (m.agrees)), '') as or_disagrees,
-           string_agg(case when c || '_agrees' = any (m.agrees)
-                           then format('case when not e.%I then %L end', c || '_agrees', c)
+               filter (where c <> all (m.key) and not m.agrees ? c) as e_compared,
+           coalesce(string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c), '') as or_disagrees,
+           string_agg(case when m.agrees ? c
+                           then format('case when (%s) is not true then %L end', m.agrees ->> c, c)
                            else format('case when t.%1$I is distinct from e.%1$I then %2$L end', c, c) end,
                       E',\n                        ' order by i) filter (where c <> all (m.key)) as differing,
            format('(%s) is distinct from (%s)%s',
-                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and c || '_agrees' <> all (m.agrees)),
-                  string_agg(format(' or not e.%I', c || '_agrees'), '' order by i) filter (where c || '_agrees' = any (m.agrees))) as differ
+                  string_agg(format('t.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format('e.%I', c), ', ' order by i) filter (where c <> all (m.key) and not m.agrees ? c),
+                  string_agg(format(' or (%s) is not true', m.agrees ->> c), '' order by i) filter (where m.agrees ? c)) as differ
       from m cross join lateral (
                select v.c, v.i, v.c <> all (m.key) and m.and_only is distinct from format(' and t.%I', v.c) as assigned
                  from unnest(m.columns) with ordinality as v (c, i)) as u
@@ -4555,6 +4573,8 @@ COMMENT ON FUNCTION crmshift.rows_of(of_table text, columns text[], given jsonb,
 
 CREATE FUNCTION crmshift.run_check(check_name text, of_workspace uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, key jsonb, detail text, workspace uuid)
     LANGUAGE plpgsql STABLE
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
     AS $_$
 -- drift_<mapping> compares one table with its mapping, leaving out what stands in the queue; any other name is crmshift.check_<name>.
 begin
@@ -5555,7 +5575,9 @@ begin
     end if;
     said := set_config('crmshift.writing', 'public.customers', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
-        select e.*, t.cst_id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees as "differs in it" into one
+        select e.*, t.cst_id is null as "lacks it", (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true as "differs in it" into one
           from crmshift.customers_expected as e left join public.customers as t on t.cst_id = e.cst_id where e.cst_id = ($1)[1];
         if not found then
             return 0;
@@ -5583,7 +5605,9 @@ begin
         ), d as materialized (
             select e.*, t.cst_id is null as "lacks it"
               from e left join public.customers as t on t.cst_id = e.cst_id
-             where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees
+             where t.cst_id is null or (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true
         ), u as (
             update public.customers as t set (workspace_id, firstname, lastname, email, phone1, address1, city, state, zip, dateadded, lastchanged) = row(d.workspace_id, d.firstname, d.lastname, d.email, d.phone1, d.address1, d.city, d.state, d.zip, d.dateadded, d.lastchanged) from d where not d."lacks it" and t.cst_id = d.cst_id
             returning t.*
@@ -6295,7 +6319,9 @@ begin
     end if;
     said := set_config('crmshift.writing', 'public.leads', true);
     if cardinality($1) = 1 then  -- what most statements write: the same, without what many rows need
-        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees as "differs in it" into one
+        select e.*, t.customer_id is null as "lacks it", (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true as "differs in it" into one
           from crmshift.leads_expected as e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary where e.customer_id = ($1)[1];
         if not found then
             return 0;
@@ -6323,7 +6349,9 @@ begin
         ), d as materialized (
             select e.*, t.customer_id is null as "lacks it"
               from e left join public.leads as t on t.customer_id = e.customer_id and t.is_primary
-             where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees
+             where t.customer_id is null or (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true
         ), u as (
             update public.leads as t set (workspace_id, source, disposition, appointment_status, entrydate, lastchangedon) = row(d.workspace_id, d.source, d.disposition, d.appointment_status, d.entrydate, d.lastchangedon) from d where not d."lacks it" and t.customer_id = d.customer_id and t.is_primary
             returning t.*
@@ -7949,7 +7977,9 @@ CREATE FUNCTION crmshift.verdict_customers(keys jsonb) RETURNS TABLE(key jsonb, 
     AS $_$
 -- How public.customers and crmshift.customers_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
 select jsonb_build_object('cst_id', k.cst_id),
-       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or not e.lastchanged_agrees then 'differs' end,
+       case when t.cst_id is null then 'missing' when e.cst_id is null then 'extra' when (t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded) is distinct from (e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded) or (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true then 'differs' end,
        case when t.cst_id is not null and e.cst_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -7962,7 +7992,9 @@ select jsonb_build_object('cst_id', k.cst_id),
                         case when t.state is distinct from e.state then 'state' end,
                         case when t.zip is distinct from e.zip then 'zip' end,
                         case when t.dateadded is distinct from e.dateadded then 'dateadded' end,
-                        case when not e.lastchanged_agrees then 'lastchanged' end], null) end,
+                        case when (t.lastchanged is not distinct from e.lastchanged
+      or coalesce(t.lastchanged, '-infinity') <= e.lastchanged
+         and exists (select from public.leads as l where l.customer_id = e.cst_id and l.is_primary)) is not true then 'lastchanged' end], null) end,
        coalesce(e.workspace_id, t.workspace_id),
        case when e.cst_id is not null then (select to_jsonb(r) from (select e.cst_id, e.workspace_id, e.firstname, e.lastname, e.email, e.phone1, e.address1, e.city, e.state, e.zip, e.dateadded, e.lastchanged) as r) end,
        case when t.cst_id is not null then (select to_jsonb(r) from (select t.cst_id, t.workspace_id, t.firstname, t.lastname, t.email, t.phone1, t.address1, t.city, t.state, t.zip, t.dateadded, t.lastchanged) as r) end
@@ -8004,7 +8036,9 @@ CREATE FUNCTION crmshift.verdict_leads(keys jsonb) RETURNS TABLE(key jsonb, kind
     AS $_$
 -- How public.leads and crmshift.leads_expected stand to each other for these keys; kind is null where they agree. By index, however large the tables are.
 select jsonb_build_object('customer_id', k.customer_id),
-       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or not e.lastchangedon_agrees then 'differs' end,
+       case when t.customer_id is null then 'missing' when e.customer_id is null then 'extra' when (t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate) is distinct from (e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate) or (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true then 'differs' end,
        case when t.customer_id is not null and e.customer_id is not null
             then array_remove(array[
                         case when t.workspace_id is distinct from e.workspace_id then 'workspace_id' end,
@@ -8013,7 +8047,9 @@ select jsonb_build_object('customer_id', k.customer_id),
                         case when t.disposition is distinct from e.disposition then 'disposition' end,
                         case when t.appointment_status is distinct from e.appointment_status then 'appointment_status' end,
                         case when t.entrydate is distinct from e.entrydate then 'entrydate' end,
-                        case when not e.lastchangedon_agrees then 'lastchangedon' end], null) end,
+                        case when (t.lastchangedon is not distinct from e.lastchangedon
+      or coalesce(t.lastchangedon, '-infinity') <= e.lastchangedon
+         and exists (select from public.customers as o where o.cst_id = e.customer_id and o.lastchanged = e.lastchangedon)) is not true then 'lastchangedon' end], null) end,
        coalesce(e.workspace_id, t.workspace_id),
        case when e.customer_id is not null then (select to_jsonb(r) from (select e.customer_id, e.workspace_id, e.is_primary, e.source, e.disposition, e.appointment_status, e.entrydate, e.lastchangedon) as r) end,
        case when t.customer_id is not null then (select to_jsonb(r) from (select t.customer_id, t.workspace_id, t.is_primary, t.source, t.disposition, t.appointment_status, t.entrydate, t.lastchangedon) as r) end
@@ -8802,6 +8838,22 @@ COMMENT ON COLUMN crmshift.check_list.remedy IS 'What to do about what it finds.
 
 COMMENT ON COLUMN crmshift.check_list.rank IS 'The order in which they run.';
 
+-- Name: comparison; Type: TABLE
+
+CREATE TABLE crmshift.comparison (
+    mapping text NOT NULL,
+    column_name text NOT NULL,
+    agrees text NOT NULL
+);
+
+-- Name: TABLE comparison; Type: COMMENT
+
+COMMENT ON TABLE crmshift.comparison IS 'Columns that are compared by a condition instead of by value: clocks, and others that follow from the rest. They are still written whenever the row is.';
+
+-- Name: COLUMN comparison.agrees; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.comparison.agrees IS 'Condition on e, the row as the view has it, and t, the row of the table: true where the column agrees. It is looked at where there are both.';
+
 -- Name: conflict_log; Type: TABLE
 
 CREATE TABLE crmshift.conflict_log (
@@ -9077,25 +9129,19 @@ COMMENT ON COLUMN crmshift.customer_lock.held IS 'Always null. The right to upda
 -- Name: customers_expected; Type: VIEW
 
 CREATE VIEW crmshift.customers_expected AS
- SELECT c.id AS cst_id,
-    c.workspace_id,
-    (c.firstname)::text AS firstname,
-    (c.lastname)::text AS lastname,
-    (c.email)::text AS email,
-    (c.phone_number)::text AS phone1,
-    c.st_address AS address1,
-    (c.city)::text AS city,
-    (c.state)::text AS state,
-    (c.zip)::text AS zip,
-    c.created_at AS dateadded,
-    c.updated_at AS lastchanged,
-        CASE
-            WHEN ((l.id IS NULL) OR (c.updated_at IS NULL)) THEN (NOT (t.lastchanged IS DISTINCT FROM c.updated_at))
-            ELSE COALESCE((t.lastchanged <= c.updated_at), true)
-        END AS lastchanged_agrees
-   FROM ((public.contacts c
-     LEFT JOIN public.customers t ON ((t.cst_id = c.id)))
-     LEFT JOIN public.leads l ON (((l.customer_id = c.id) AND l.is_primary)));
+ SELECT id AS cst_id,
+    workspace_id,
+    (firstname)::text AS firstname,
+    (lastname)::text AS lastname,
+    (email)::text AS email,
+    (phone_number)::text AS phone1,
+    st_address AS address1,
+    (city)::text AS city,
+    (state)::text AS state,
+    (zip)::text AS zip,
+    created_at AS dateadded,
+    updated_at AS lastchanged
+   FROM public.contacts c;
 
 -- Name: VIEW customers_expected; Type: COMMENT
 
@@ -9217,11 +9263,9 @@ CREATE VIEW crmshift.leads_expected AS
             WHEN (l.id IS NULL) THEN c.created_at
             ELSE l.entrydate
         END AS entrydate,
-    c.updated_at AS lastchangedon,
-    (NOT (GREATEST(t.lastchanged, l.lastchangedon) IS DISTINCT FROM c.updated_at)) AS lastchangedon_agrees
-   FROM ((public.contacts c
+    c.updated_at AS lastchangedon
+   FROM (public.contacts c
      LEFT JOIN public.leads l ON (((l.customer_id = c.id) AND l.is_primary)))
-     LEFT JOIN public.customers t ON ((t.cst_id = c.id)))
   WHERE ((l.id IS NOT NULL) OR (c.lead_source IS NOT NULL) OR (c.lead_status IS NOT NULL) OR (c.appointment_status IS NOT NULL) OR (EXISTS ( SELECT
            FROM public.appointments a
           WHERE (a.contact_id = c.id))));
@@ -9938,6 +9982,11 @@ ALTER TABLE ONLY crmshift.backfill_walk
 ALTER TABLE ONLY crmshift.capture
     ADD CONSTRAINT capture_pkey PRIMARY KEY (source, operation);
 
+-- Name: comparison comparison_pkey; Type: CONSTRAINT
+
+ALTER TABLE ONLY crmshift.comparison
+    ADD CONSTRAINT comparison_pkey PRIMARY KEY (mapping, column_name);
+
 -- Name: conflict_log conflict_log_pkey; Type: CONSTRAINT
 
 ALTER TABLE ONLY crmshift.conflict_log
@@ -10369,6 +10418,11 @@ CREATE TRIGGER crmshift_then_note_update AFTER UPDATE ON public.leads FOR EACH R
 
 ALTER TABLE ONLY crmshift.backfill_range
     ADD CONSTRAINT backfill_range_walk_fkey FOREIGN KEY (walk) REFERENCES crmshift.backfill_walk(id) ON DELETE CASCADE;
+
+-- Name: comparison comparison_mapping_fkey; Type: FK CONSTRAINT
+
+ALTER TABLE ONLY crmshift.comparison
+    ADD CONSTRAINT comparison_mapping_fkey FOREIGN KEY (mapping) REFERENCES crmshift.mapping(name) ON DELETE CASCADE;
 
 -- Name: conflict_policy conflict_policy_subject_fkey; Type: FK CONSTRAINT
 

@@ -73,6 +73,40 @@ def test_a_mapping_is_its_view_and_its_rows_in_the_registry() -> None:
     ]
 
 
+COMPARED = (
+    GOOD
+    + """
+insert into crmshift.comparison (mapping, column_name, agrees) values
+    ('people', 'state', 't.state = e.state or t.person_id in (select v.person from public.visits as v)');
+"""
+)
+
+
+def test_a_column_may_be_compared_by_a_condition() -> None:
+    assert people().agrees == {}
+    m = people(COMPARED)
+    assert m.agrees == {"state": "t.state = e.state or t.person_id in (select v.person from public.visits as v)"}
+    assert "public.visits" not in m.reads, "what a condition reads does not make the row change"
+    assert describe_mapping(m, [m])["agrees"] == m.agrees
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ("('people', 'state'", "('pets', 'state'", "stands in the file of its mapping, here people"),
+        ("'state', 't", "'status', 't", "status, which is no column that people_expected compares"),
+        ("'state', 't", "'person_id', 't", "person_id, which is no column that people_expected compares"),
+        ("t.state = e.state", "t.state = = e.state", "how state agrees cannot be read as SQL"),
+        ("t.state = e.state", "t.state = state", "names state without its table"),
+        ("t.state = e.state", "t.state = e.status", "names e.status, which the view does not have"),
+    ],
+)
+def test_what_a_condition_may_not_say(was: str, becomes: str, says: str) -> None:
+    assert was in COMPARED
+    with pytest.raises(UsageError, match=says):
+        people(COMPARED.replace(was, becomes))
+
+
 def test_columns_read_in_subqueries_count_as_read() -> None:
     m = people(GOOD.replace("upper(c.name)", "(select max(v.note) from public.visits as v where v.person = c.id)"))
     assert m.reads["public.visits"] == {"note", "person"}

@@ -44,6 +44,7 @@ def apply(
     from crmshift.backfill import StopSignal
     from crmshift.cli.output import console, count, print_json, print_next_steps, watcher
     from crmshift.cli.validation_output import next_steps_after, print_validation
+    from crmshift.repair import last_word
     from crmshift.reports.document import as_json
 
     with connected(dsn, "apply") as conn:
@@ -54,11 +55,12 @@ def apply(
         with watcher() as progress, StopSignal().listening(progress.note) as stop:
             done = applying.run(conn, compiled, to, progress, stop)
         changed = ledger.changed(conn, compiled.steps)
+        failed = done.failed_validation
+        side = last_word(conn) if failed else None
 
-    failed = done.failed_validation
     status = ExitStatus.NO if failed else ExitStatus.OK
     next_steps = (
-        [*next_steps_after(failed, False, None), f"crmshift apply --to {to}"] if failed else ["crmshift status"]
+        [*next_steps_after(failed, False, None, side), f"crmshift apply --to {to}"] if failed else ["crmshift status"]
     )
     if format is Format.JSON:
         data = {"phase": to, "applied": [s.name for s in done.steps], "validation": as_json(failed) if failed else None}

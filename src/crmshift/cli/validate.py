@@ -100,6 +100,7 @@ def validate(
     from crmshift.cli.output import console, print_json, print_next_steps
     from crmshift.cli.repair import carry_out, print_repair
     from crmshift.cli.validation_output import next_steps_after, print_validation
+    from crmshift.repair import last_word
     from crmshift.reports import report as reporting
     from crmshift.reports.document import as_json
     from crmshift.validation import checks
@@ -123,9 +124,10 @@ def validate(
             read_dsn=read_dsn,
             show_values=show_values,
         )
+        side = last_word(conn)
 
     status = ExitStatus.OK if result.clean else ExitStatus.NO
-    next_steps = [] if result.clean else next_steps_after(result, repair, workspace)
+    next_steps = [] if result.clean else next_steps_after(result, repair, workspace, side)
     reporting.write(reports, result)
     if format is Format.JSON:
         data = as_json(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from crmshift.validation.result import Outcome, Validation
+from crmshift.validation.result import ROWS_COMPARED, Outcome, Validation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,18 +41,20 @@ def print_validation(out: Console, validation: Validation) -> None:
     )
 
 
-def next_steps_after(validation: Validation, repaired: bool, workspace: UUID | None) -> list[str]:
-    """What to type next after one that is not clean."""
+def next_steps_after(validation: Validation, repaired: bool, workspace: UUID | None, side: str | None) -> list[str]:
+    """What to type next after one that is not clean. side: the one that has the last word, None where neither has."""
+    from crmshift.repair import commands
+
     failed = {c.name for c in validation.checks if validation.outcome(c) is Outcome.FAILED}
     if "backfill_complete" in failed:
         return ["crmshift apply --to parallel-operation"]
-    if failed == {"rows_compared"}:
+    if failed == {ROWS_COMPARED}:
         return []
     if "triggers_attached" in failed:
         return ["crmshift status"]
     if repaired or "sync_queue" in failed:
         return ["crmshift sync status", "crmshift sync drain"]
-    return [f"crmshift validate --repair{f' --workspace {workspace}' if workspace else ''}"]
+    return list(commands(side, workspace))
 
 
 def _print_checks(out: Console, validation: Validation) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from crmshift.conflicts import Conflict
 from crmshift.mapping import Made
+from crmshift.repair import commands
 
 
 class Verdict(StrEnum):
@@ -132,6 +133,7 @@ class Explanation:
     """All that is known of a row. A subject is a row of legacy and all that is made of it: what was asked for is part of one.
 
     unspoken: the table that was asked for has the row, but its mapping does not speak of it: legacy has no place for it.
+    last_word: the side a repair takes to be right, None while applications move over.
     hanging_count: how many rows hang on it; `hanging` are the first. times_kept: whether the server keeps when transactions commit.
     losing: what lost in which conflict, only where values are shown.
     """
@@ -142,6 +144,7 @@ class Explanation:
     subject: str
     key: dict[str, Any]
     backfilled: bool
+    last_word: str | None
     paused: bool
     times_kept: bool
     rows: tuple[Row, ...]
@@ -181,5 +184,5 @@ class Explanation:
         if self.queue or Verdict.WAITS in verdicts:
             return ("crmshift sync status", "crmshift sync drain")
         if not all(v.well for v in verdicts):
-            return ("crmshift validate --repair",) if self.backfilled else ("crmshift apply --to parallel-operation",)
+            return commands(self.last_word) if self.backfilled else ("crmshift apply --to parallel-operation",)
         return ()

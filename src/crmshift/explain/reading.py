@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from crmshift import conflicts, db
+from crmshift import conflicts, db, repair
 from crmshift.conflicts import Conflict
 from crmshift.db import Connection
 from crmshift.errors import DatabaseError, UsageError
@@ -53,6 +53,7 @@ def run(conn: Connection, asked: str, *, show_values: bool = False) -> Explanati
             subject=subject,
             key=key,
             backfilled=not db.fetch_value(conn, "select exists (select from crmshift.check_backfill_complete())"),
+            last_word=repair.last_word(conn),
             paused=db.fetch_value(conn, "select exists (select from crmshift.sync_control where paused)"),
             times_kept=db.fetch_value(conn, "select current_setting('track_commit_timestamp')::boolean"),
             rows=_rows(conn, subject, key, found, show_values),

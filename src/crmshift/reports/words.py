@@ -115,6 +115,8 @@ def verdict(validation: Validation) -> str:
         return said if validation.accurate else f"{said}, {accuracy} of the rows agree, {threshold(validation)} must"
     if Outcome.TOLERATED in outcomes:
         return f"clean: {accuracy} of the rows agree, {threshold(validation)} must"
+    if validation.empty:
+        return "clean: there is no row yet on either side"
     warnings = outcomes.count(Outcome.WARNING)
     return f"clean, with {count(warnings, 'warning')}" if warnings else "clean: every check passed"
 

@@ -22,11 +22,14 @@ from crmshift.errors import CrmshiftError
 from crmshift.validation.reader import CANCELLED_BY_RECOVERY, Reader
 from crmshift.validation.result import SAMPLE, Finding
 
-SECONDS = 2.0
-"""How long a statement, and with it a snapshot, is meant to last."""
+SECONDS = 5.0
+"""How long a statement, and with it a snapshot, is meant to last. Most of what a view joins is read anew by each, so few long ones are cheaper."""
 
 FIRST = 10
 """Ranges in the first statement of a worker."""
+
+GROWTH = 4
+"""How many times as many the next one takes at most."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def _work(reader: Reader, ranges: _Ranges, ending: threading.Event) -> None:
                     else:
                         ranges.compare(part, reader.conn)
                     took = time.monotonic() - started
-                    size = max(1, min(2 * size, int(len(part) * SECONDS / max(took, 0.001))))
+                    size = max(1, min(GROWTH * size, int(len(part) * SECONDS / max(took, 0.001))))
                 except CrmshiftError as error:
                     if error.sqlstate != CANCELLED_BY_RECOVERY or len(part) == 1:
                         raise

@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+ROWS_COMPARED = "rows_compared"
+"""The check that knows whether there should have been rows to compare."""
+
 SAMPLE = 20
 """Findings of a check that are kept; all are counted."""
 
@@ -183,6 +186,11 @@ class Validation:
     @property
     def clean(self) -> bool:
         """Whether it passes: rows were compared, agree to `fail_under` percent, and no other error was found."""
-        return (
-            self.accuracy.rows > 0 and self.accurate and all(self.outcome(c) is not Outcome.FAILED for c in self.checks)
-        )
+        compared = self.accuracy.rows > 0 or self.empty
+        return compared and self.accurate and all(self.outcome(c) is not Outcome.FAILED for c in self.checks)
+
+    @property
+    def empty(self) -> bool:
+        """Whether all was looked at, there was no row, and the check of that says there never was."""
+        looked = any(c.name == ROWS_COMPARED and c.passed for c in self.checks)
+        return self.accuracy.rows == 0 and self.scope.complete and looked
