@@ -1,0 +1,412 @@
+"""What is lost or narrowed of the rules of a table: uniqueness, foreign keys, checks; and the indexes that are missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from psycopg import sql
+
+from crmshift.compare.mapped import expressions
+from crmshift.compare.mapped.expressions import CannotRewriteError, Renaming
+from crmshift.compare.mapped.losses import Aspect, Count, Counting, Loss
+from crmshift.compare.mapped.sides import Sides, UniqueKey
+from crmshift.compare.mapped.types import Verdict
+from crmshift.compare.mapped.ways import How, View
+from crmshift.compare.model import Identity, Kind
+
+
+def losses(sides: Sides, table: str) -> Iterator[Loss]:
+    """Of the rules of a legacy table, and of those that its rows meet on the target."""
+    yield from _keys(sides, table, Aspect.UNIQUE, list(sides.unique_keys(table)), _keeps_unique)
+    yield from _keys(sides, table, Aspect.INDEX, list(sides.plain_indexes(table)), _serves)
+    yield from _references(sides, table)
+    yield from _checks(sides, table)
+    for view in sides.views:
+        if table in view.sources:
+            yield from _keys_of_target(sides, table, view)
+            yield from _references_of_target(sides, table, view)
+            yield from _checks_of_target(sides, table, view)
+
+
+# --- keys and indexes ---------------------------------------------------------------------------------------------------
+
+
+Keeps = Callable[[Sides, str, UniqueKey, "Rewritten"], bool]
+Rewritten = tuple[tuple[str, ...], str]
+"""Keys and predicate, in names of the target."""
+
+
+def _keys(sides: Sides, table: str, aspect: Aspect, found: Sequence[UniqueKey], keeps: Keeps) -> Iterator[Loss]:
+    for key in found:
+        homes: list[tuple[str, Rewritten]] = []
+        reason = (
+            "its columns go to different tables" if len(_columns(key)) > 1 else "its column goes to no column there"
+        )
+        for target in sides.reached(table):
+            try:
+                homes.append((target, _rewritten(key, sides.renaming(table, target), sides.elsewhere)))
+            except CannotRewriteError as error:
+                reason = reason if "nothing equal" in str(error) else str(error)
+        if any(keeps(sides, target, key, rewritten) for target, rewritten in homes):
+            continue
+        if any(not _goes_on(sides, table, column) for column in _columns(key)):
+            continue  # the column that goes nowhere, or is computed from, is told of
+        what = f"{_shown(key)}: "
+        what += f"{homes[0][0]} has none like it" if homes else reason
+        if aspect is Aspect.UNIQUE:
+            what = f"{_shown(key)} is unique here: "
+            what += f"in {homes[0][0]} nothing says so" if homes else reason
+        yield Loss(
+            aspect,
+            Verdict.LOST,
+            table,
+            what,
+            tuple(sorted(_columns(key))),
+            key.name,
+            homes[0][0] if homes else None,
+            offer=_make_index(key, *homes[0], unique=aspect is Aspect.UNIQUE)
+            if homes and _is_whole(sides, table, homes[0][0], key)
+            else (),
+            no_offer=None if homes else reason,
+            needs=_needs(sides, table, key.name),
+        )
+
+
+def _goes_on(sides: Sides, table: str, column: str) -> bool:
+    return column not in sides.columns(table) or bool(sides.arrivals(table, column))
+
+
+def _columns(key: UniqueKey) -> frozenset[str]:
+    found: set[str] = set()
+    for part in [*key.keys.keys, *([key.keys.where] if key.keys.where else [])]:
+        found |= expressions.columns_of(part) or frozenset()
+    return frozenset(found)
+
+
+def _rewritten(key: UniqueKey, renaming: Renaming, elsewhere: dict[str, Renaming]) -> Rewritten:
+    parts = tuple(expressions.rewritten(part, renaming, elsewhere) for part in key.keys.keys)
+    return parts, expressions.rewritten(key.keys.where, renaming, elsewhere) if key.keys.where else ""
+
+
+def _is_whole(sides: Sides, table: str, target: str, key: UniqueKey) -> bool:
+    """Whether the target's columns are those of legacy, and not only found by them."""
+    return _columns(key) <= {
+        c for c in sides.columns(table) if any(w.table == target for w in sides.arrivals(table, c, only_passed=True))
+    }
+
+
+def _keeps_unique(sides: Sides, target: str, key: UniqueKey, rewritten: Rewritten) -> bool:
+    wanted, where = {*map(expressions.canonical, rewritten[0])}, expressions.canonical(rewritten[1])
+    partial = {expressions.canonical(v.conflict_where) for v in sides.views if v.target == target and v.conflict_where}
+    return any(
+        {*map(expressions.canonical, other.keys.keys)} <= wanted
+        and expressions.canonical(other.keys.where) in {"", where} | partial
+        and (other.keys.nulls_equal or not key.keys.nulls_equal)
+        for other in sides.unique_keys(target)
+    )
+
+
+def _serves(sides: Sides, target: str, key: UniqueKey, rewritten: Rewritten) -> bool:
+    """Whether an index begins with the same keys, behind columns that policies pin to one value anyway."""
+    wanted = [*map(expressions.canonical, rewritten[0])]
+    where = expressions.canonical(rewritten[1])
+    pinned = {expressions.canonical(column) for column in _pinned(sides, target)}
+    for other in sides.indexes(target):
+        if other.keys.method != key.keys.method or expressions.canonical(other.keys.where) not in ("", where):
+            continue
+        keys = [*zip(map(expressions.canonical, other.keys.keys), other.keys.options, strict=True)]
+        while keys and keys[0][0] in pinned and keys[0][0] not in wanted:
+            keys.pop(0)
+        if keys[: len(wanted)] == [*zip(wanted, key.keys.options, strict=True)]:
+            return True
+    return False
+
+
+def _pinned(sides: Sides, table: str) -> set[str]:
+    """Columns that a policy compares with something that no row has a say in: the workspace of the session."""
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    found: set[str] = set()
+    if "row-level security" not in sides.table(table).attributes:
+        return found
+    for policy in sides.parts(table, Kind.POLICY):
+        try:
+            using = policy.attributes.get("using", "true")
+            tree: Any = sqlglot.parse_one(f"select {using}", dialect="postgres")
+            tree = tree.selects[0]
+        except SqlglotError:
+            continue
+        while isinstance(tree, exp.Paren):
+            tree = tree.this
+        if isinstance(tree, exp.EQ):
+            for one, other in ((tree.this, tree.expression), (tree.expression, tree.this)):
+                if isinstance(one, exp.Column) and not other.find(exp.Column):
+                    found.add(one.name)
+    return found
+
+
+def _shown(key: UniqueKey) -> str:
+    where = f" where {key.keys.where}" if key.keys.where else ""
+    method = "" if key.keys.method == "btree" else f"{key.keys.method} "
+    return f"{method}({', '.join(key.keys.keys)}){where}"
+
+
+def _make_index(key: UniqueKey, target: str, rewritten: Rewritten, *, unique: bool) -> tuple[str, ...]:
+    parts = [f"{k} {o}".strip() for k, o in zip(rewritten[0], key.keys.options, strict=True)]
+    made = sql.SQL("create {}index concurrently on {} using {} ({}){}{}").format(
+        sql.SQL("unique " if unique else ""),
+        sql.Identifier(*target.split(".")),
+        sql.SQL(key.keys.method),
+        sql.SQL(", ".join(parts)),
+        sql.SQL(" nulls not distinct" if key.keys.nulls_equal else ""),
+        sql.SQL(f" where {rewritten[1]}" if rewritten[1] else ""),
+    )
+    return (made.as_string(),)
+
+
+def _needs(sides: Sides, table: str, name: str) -> frozenset[Identity]:
+    own = [*sides.parts(table, Kind.INDEX), *sides.parts(table, Kind.CONSTRAINT)]
+    return frozenset(i for o in own if o.identity.name == name for i in o.depends_on if i.kind is Kind.FUNCTION)
+
+
+def _keys_of_target(sides: Sides, table: str, view: View) -> Iterator[Loss]:
+    """Unique keys of the target that nothing in legacy makes true."""
+    for key in sides.unique_keys(view.target):
+        columns = _columns(key) - (
+            expressions.columns_of(key.keys.where) or frozenset() if key.keys.where else frozenset()
+        )
+        if (
+            not columns
+            or not columns <= sides.fed(view.target)
+            or not all(_reached_by(sides, view, c) for c in columns)
+        ):
+            continue
+        if any(_implies(sides, source, view.target, key) for source in sides.legacy_tables):
+            continue
+        keys = tuple(key.keys.keys)
+        what = f"{view.target} takes no two rows with the same {', '.join(keys)}"
+        what += f" where {key.keys.where}" if key.keys.where else ""
+        yield Loss(
+            Aspect.UNIQUE,
+            Verdict.NARROWED,
+            table,
+            what,
+            tuple(sorted({n for c in columns for t, n, _ in sides.origin(view.target, c) if t == table})),
+            key.name,
+            view.target,
+            counting=Counting(
+                Count.DUPLICATES,
+                view.target,
+                keys,
+                view.name,
+                condition=key.keys.where,
+                nulls_equal=key.keys.nulls_equal,
+            ),
+        )
+
+
+def _reached_by(sides: Sides, view: View, column: str) -> bool:
+    """Whether this mapping fills a column of its target with values of legacy."""
+    return any(
+        w.mapping == view.name and w.column == column and w.how is not How.DECIDES
+        for found in sides.ways.values()
+        for w in found
+    )
+
+
+def _implies(sides: Sides, source: str, target: str, key: UniqueKey) -> bool:
+    """Whether a unique key of a legacy table says at least as much."""
+    given = {*map(expressions.canonical, key.keys.keys)}
+    names: dict[str, set[str]] = {}
+    for column in sides.columns(source):
+        names[column] = {w.column for w in sides.arrivals(source, column) if w.table == target and w.column}
+    renaming = sides.renaming(source, target)
+    for own in sides.unique_keys(source):
+        if own.keys.where:
+            continue
+        for part in own.keys.keys:
+            plain = expressions.bare(part)
+            if names.get(plain, set()) & set(map(expressions.bare, key.keys.keys)):
+                continue
+            try:
+                if expressions.canonical(expressions.rewritten(part, renaming, sides.elsewhere)) not in given:
+                    break
+            except CannotRewriteError:
+                break
+        else:
+            return True
+    return False
+
+
+# --- foreign keys -------------------------------------------------------------------------------------------------------
+
+NO_REFERENCE_OFFERED = "while both sides are written, a foreign key of the target can make a write in legacy fail; the plan adds those it needs when the time has come"
+
+
+def _references(sides: Sides, table: str) -> Iterator[Loss]:
+    for key in sides.foreign_keys(table):
+        pairs = list(zip(key.reference.columns, key.reference.to, strict=True))
+        if any(not _goes_on(sides, table, c) for c, _ in pairs):
+            continue
+        if any(_refers(sides, table, pairs, key.reference.table, t) for t in sides.reached(table)):
+            continue
+        yield Loss(
+            Aspect.FOREIGN_KEY,
+            Verdict.LOST,
+            table,
+            f"({', '.join(c for c, _ in pairs)}) refers to {key.reference.table}: nothing of the kind on the target",
+            tuple(c for c, _ in pairs),
+            key.name,
+            no_offer=NO_REFERENCE_OFFERED,
+        )
+
+
+def _refers(sides: Sides, table: str, pairs: Sequence[tuple[str, str]], parent: str, target: str) -> bool:
+    """Whether a foreign key of the target says the same."""
+    for key in sides.foreign_keys(target):
+        theirs = list(zip(key.reference.columns, key.reference.to, strict=True))
+        if all(
+            any(_same_pair(sides, table, own, parent, target, key.reference.table, pair) for pair in theirs)
+            for own in pairs
+        ):
+            return True
+    return False
+
+
+def _same_pair(
+    sides: Sides, table: str, own: tuple[str, str], parent: str, target: str, to_table: str, pair: tuple[str, str]
+) -> bool:
+    for way in sides.arrivals(table, own[0]):
+        if (way.table, way.column) != (target, pair[0]):
+            continue
+        if parent not in sides.legacy_tables:
+            return (to_table, pair[1]) == (parent, own[1])
+        if way.how is How.FINDS:
+            return way.through is not None and way.through.rpartition(".")[0] == to_table
+        return any((w.table, w.column) == (to_table, pair[1]) for w in sides.arrivals(parent, own[1]))
+    return False
+
+
+def _references_of_target(sides: Sides, table: str, view: View) -> Iterator[Loss]:
+    """Foreign keys of the target that none of legacy makes true: orphans would not fit."""
+    own = {
+        (column, key.reference.table, to)
+        for key in sides.foreign_keys(table)
+        if key.checked
+        for column, to in zip(key.reference.columns, key.reference.to, strict=True)
+    }
+    told = set()
+    for key in sides.foreign_keys(view.target):
+        pairs = dict.fromkeys(
+            (column, parent, to)
+            for child, there in zip(key.reference.columns, key.reference.to, strict=True)
+            for column, parent, to in _in_legacy(sides, table, view, child, key.reference.table, there)
+            if (column, parent, to) not in own and (table, column) != (parent, to)
+        )
+        for column, parent, to in pairs:
+            if (column, parent) in told:
+                continue
+            told.add((column, parent))
+            yield Loss(
+                Aspect.FOREIGN_KEY,
+                Verdict.NARROWED,
+                table,
+                f"nothing keeps {column} within {parent}, and {view.target} takes no orphans",
+                (column,),
+                key.name,
+                view.target,
+                counting=Counting(Count.ORPHANS, table, (column,), refers_to=(parent, (to,))),
+            )
+
+
+def _in_legacy(
+    sides: Sides, table: str, view: View, child: str, parent: str, to: str
+) -> Iterator[tuple[str, str, str]]:
+    """What a foreign key of the target is about in legacy: column of this table, table, and column there."""
+    for own_table, column, way in sides.origin(view.target, child):
+        if own_table != table or way.mapping != view.name:
+            continue
+        there, column_there = (parent, to)
+        if way.how is How.FINDS and way.through:
+            there, _, column_there = way.through.rpartition(".")
+        if there in {v.target for v in sides.views}:
+            origins = [(t, c) for t, c, w in sides.origin(there, column_there) if w.how is How.PASSES_ON]
+            yield from ((column, t, c) for t, c in origins)
+        else:
+            yield column, there, column_there
+
+
+# --- checks -------------------------------------------------------------------------------------------------------------
+
+
+def _checks(sides: Sides, table: str) -> Iterator[Loss]:
+    for name, check in sides.checks(table):
+        columns = expressions.columns_of(check)
+        if columns is not None and any(not sides.arrivals(table, c) for c in columns if c in sides.columns(table)):
+            continue
+        offer: tuple[str, ...] = ()
+        home, reason, kept = None, "its columns go to different tables", False
+        for target in sides.reached(table):
+            try:
+                text = expressions.rewritten(check, sides.renaming(table, target), sides.elsewhere)
+                kept = kept or any(
+                    expressions.canonical(text) == expressions.canonical(c) for _, c in sides.checks(target)
+                )
+                exact = expressions.rewritten(check, sides.renaming(table, target, exact=True), sides.elsewhere)
+                if home is None:
+                    home, offer = target, _add_check(sides, target, name, exact)
+            except CannotRewriteError as error:
+                reason = reason if "nothing equal" in str(error) and len(sides.reached(table)) > 1 else str(error)
+        if not kept:
+            where = f"nothing of the kind in {home}" if home else reason
+            yield Loss(
+                Aspect.CHECK,
+                Verdict.LOST,
+                table,
+                f"{check}: {where}",
+                tuple(sorted(columns or ())),
+                name,
+                home,
+                offer=offer,
+                no_offer=None if home else reason,
+                needs=_needs(sides, table, name),
+            )
+
+
+def _add_check(sides: Sides, target: str, name: str, condition: str) -> tuple[str, ...]:
+    taken = {o.identity.name for o in sides.parts(target, Kind.CONSTRAINT)}
+    identifier = sql.Identifier(name if name not in taken else f"{name}_of_legacy")
+    table = sql.Identifier(*target.split("."))
+    add = sql.SQL("alter table {} add constraint {} check ({}) not valid").format(table, identifier, sql.SQL(condition))
+    return (add.as_string(), sql.SQL("alter table {} validate constraint {}").format(table, identifier).as_string())
+
+
+def _checks_of_target(sides: Sides, table: str, view: View) -> Iterator[Loss]:
+    for name, check in sides.checks(view.target):
+        columns = expressions.columns_of(check) or frozenset()
+        mine = {n for c in columns for t, n, _ in sides.origin(view.target, c) if t == table}
+        if not mine or not columns <= sides.fed(view.target):
+            continue
+        try:
+            given = {
+                expressions.canonical(expressions.rewritten(c, sides.renaming(table, view.target), sides.elsewhere))
+                for _, c in sides.checks(table)
+                if (expressions.columns_of(c) or {""}) <= sides.renaming(table, view.target).columns.keys()
+            }
+        except CannotRewriteError:
+            given = set()
+        if expressions.canonical(check) in given:
+            continue
+        yield Loss(
+            Aspect.CHECK,
+            Verdict.NARROWED,
+            table,
+            f"{view.target} takes only rows with {check}",
+            tuple(sorted(mine)),
+            name,
+            view.target,
+            counting=Counting(Count.REFUSED, view.target, tuple(sorted(columns)), view.name, condition=check),
+        )
