@@ -179,7 +179,9 @@ def _goes_to(column: LegacyColumn) -> str:
     for way in column.ways:
         if way.column is not None:
             of_type = column.to_types.get(f"{way.table}.{way.column}", "")
-            shown = f"{escape(way.table.rpartition('.')[2])}.{escape(way.column)} [dim]{escape(of_type)}[/dim]"
+            shown = f"{escape(way.table.rpartition('.')[2])}.{escape(way.column)}"
+            if of_type != column.type:
+                shown += f" [dim]{escape(of_type)}[/dim]"
             parts.setdefault(_WORDS[way.how.value], []).append(shown)
     if not parts:
         return "[red]→ nowhere[/red]"
@@ -191,7 +193,7 @@ def _told(loss: Loss) -> str:
 
     color = COLORS[loss.verdict.value]
     name = f" {loss.name}" if loss.name and loss.aspect.value != "grant" else ""
-    told = f"[{color}]{MARKS[loss.verdict.value]} {loss.aspect.value}{escape(name)}[/{color}] {escape(loss.what)}"
+    told = f"[{color}]{MARKS[loss.verdict.value]} {loss.aspect.value}{escape(name)}[/{color}]: {escape(loss.what)}"
     if loss.counted is not None:
         told += f" [dim]·[/dim] {_counted(loss.counted)}"
     if loss.no_offer:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from psycopg import sql
 
 from crmshift.compare.mapped import expressions
-from crmshift.compare.mapped.expressions import CannotRewriteError
+from crmshift.compare.mapped.expressions import CannotRewriteError, identifier, table_identifier
 from crmshift.compare.mapped.losses import Aspect, Loss
 from crmshift.compare.mapped.sides import Sides
 from crmshift.compare.mapped.types import Verdict
@@ -31,7 +31,7 @@ def notes(sides: Sides, table: str) -> Iterator[str]:
         return
     restricted = [t for t in sides.targets(table) if "row-level security" in sides.table(t).attributes]
     if restricted:
-        yield f"row-level security: {', '.join(restricted)} shows what its policies let through, {table} shows everything"
+        yield f"row-level security is off here and on for {', '.join(restricted)}: roles see there what policies let through"
 
 
 # --- row-level security -------------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def _row_level_security(sides: Sides, table: str, target: str) -> Iterator[Loss]
         ("row-level security for the owner", "force", "holds for the owner too here, and not in"),
     ):
         if attribute in here and attribute not in there:
-            made = sql.SQL("alter table {} {} row level security").format(_table(target), sql.SQL(words))
+            made = sql.SQL("alter table {} {} row level security").format(table_identifier(target), sql.SQL(words))
             yield Loss(
                 Aspect.ROW_LEVEL_SECURITY,
                 Verdict.LOST,
@@ -77,10 +77,11 @@ def _policies(sides: Sides, table: str, target: str) -> Iterator[Loss]:
 
 
 def _policy_lost(table: str, target: str, policy: Object, offer: tuple[str, ...], why: str | None) -> Loss:
-    needs = frozenset(i for i in policy.depends_on if i.kind in (Kind.FUNCTION, Kind.TABLE))
     what = f"what this policy says of {table}, none says of {target}"
     name = policy.identity.name
-    return Loss(Aspect.POLICY, Verdict.LOST, table, what, (), name, target, offer=offer, no_offer=why, needs=needs)
+    return Loss(
+        Aspect.POLICY, Verdict.LOST, table, what, (), name, target, offer=offer, no_offer=why, needs=policy.depends_on
+    )
 
 
 def _says_as_much(
@@ -113,7 +114,7 @@ def _make_policy(target: str, policy: Object, conditions: Mapping[str, str], tak
     name = policy.identity.name
     if name in taken:
         name = f"{name}_of_{table.rpartition('.')[2]}"
-    parts = [sql.SQL("create policy {} on {}").format(sql.Identifier(name), _table(target))]
+    parts = [sql.SQL("create policy {} on {}").format(identifier(name), table_identifier(target))]
     if "restrictive" in policy.attributes:
         parts.append(sql.SQL("as restrictive").format())
     if policy.attributes.get("for") != "all":
@@ -200,10 +201,10 @@ def _make_grant(
     names = sides.renaming(table, target).columns
     listed = [sql.SQL(p.lower()).format() for p in privileges]
     if columns:
-        within = sql.SQL(", ").join(sql.Identifier(names[c]) for c in columns)
+        within = sql.SQL(", ").join(identifier(names[c]) for c in columns)
         listed = [sql.SQL("{} ({})").format(p, within) for p in listed]
     grant = sql.SQL("grant {} on {} to {}")
-    return grant.format(sql.SQL(", ").join(listed), _table(target), sql.Identifier(role)).as_string()
+    return grant.format(sql.SQL(", ").join(listed), table_identifier(target), identifier(role)).as_string()
 
 
 def _column_grants(sides: Sides, table: str) -> Iterator[Loss]:
@@ -224,7 +225,3 @@ def _column_grants(sides: Sides, table: str) -> Iterator[Loss]:
     for (target, role), by_privilege in missing.items():
         for privilege, columns in by_privilege.items():
             yield _grant_lost(sides, table, target, role, [privilege], tuple(dict.fromkeys(columns)))
-
-
-def _table(name: str) -> sql.Identifier:
-    return sql.Identifier(*name.split("."))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from crmshift.compare.mapped import expressions, types
+from crmshift.compare.mapped.expressions import identifier, table_identifier
 from crmshift.compare.mapped.losses import Aspect, Count, Counting, Loss
 from crmshift.compare.mapped.sides import Sides
 from crmshift.compare.mapped.types import TypeChange, Verdict
@@ -144,19 +145,22 @@ def _is_required(sides: Sides, way: Way) -> bool:
     assert way.column is not None
     if "not null" in sides.columns(way.table)[way.column].attributes:
         return True
-    as_check = expressions.canonical(f"{sql.Identifier(way.column).as_string()} is not null")
+    as_check = expressions.canonical(f"{identifier(way.column).as_string()} is not null")
     return any(expressions.canonical(check) == as_check for _, check in sides.checks(way.table))
 
 
 def _require(way: Way) -> tuple[str, ...]:
     """As a check that is validated afterwards: SET NOT NULL by itself would read the table under a lock that stops everybody."""
     assert way.column is not None
-    table, name = sql.Identifier(*way.table.split(".")), sql.Identifier(f"{way.column}_is_given")
+    table, name = table_identifier(way.table), identifier(f"{way.column}_is_given")
     add = sql.SQL("alter table {} add constraint {} check ({} is not null) not valid").format(
-        table, name, sql.Identifier(way.column)
+        table, name, identifier(way.column)
     )
     validate = sql.SQL("alter table {} validate constraint {}").format(table, name)
     return (add.as_string(), validate.as_string())
+
+
+_LITERAL = re.compile(r"^('(?:[^']|'')*')::[a-z ]+$")
 
 
 def _default(sides: Sides, table: str, name: str, column: Object) -> Iterator[Loss]:
@@ -170,12 +174,12 @@ def _default(sides: Sides, table: str, name: str, column: Object) -> Iterator[Lo
     way, other = next(((w, made) for w, made in theirs if w.exact), theirs[0])
     assert way.column is not None
     shown = str(column.attributes.get("default", "a number of its own"))
-    what = f"default {shown}: {way.table}.{way.column} has {'another one' if other else 'none'}"
+    what = f"{plain[1] if (plain := _LITERAL.match(shown)) else shown}: {way.table}.{way.column} has {'another one' if other else 'none'}"
     offer: tuple[str, ...] = ()
     why = None
     if other is None and own != "its own number":
         set_default = sql.SQL("alter table {} alter column {} set default {}").format(
-            sql.Identifier(*way.table.split(".")), sql.Identifier(way.column), sql.SQL(shown)
+            table_identifier(way.table), identifier(way.column), sql.SQL(shown)
         )
         offer = (set_default.as_string(),)
     elif other is None:
@@ -189,7 +193,7 @@ def _default(sides: Sides, table: str, name: str, column: Object) -> Iterator[Lo
         target=f"{way.table}.{way.column}",
         offer=offer,
         no_offer=why,
-        needs=frozenset(i for i in column.depends_on if i.kind in (Kind.FUNCTION, Kind.SEQUENCE)),
+        needs=column.depends_on,
     )
 
 

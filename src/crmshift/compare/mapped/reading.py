@@ -212,13 +212,14 @@ class Trial:
 
     def _make(self, identity: Identity) -> None:
         """What an expression of legacy builds on, as the live database has it: a function and what that needs, or a table."""
+        if identity.kind is Kind.COLUMN:
+            identity = Identity(Kind.TABLE, identity.schema, "", identity.parent)
         o = self._live.by_identity.get(identity)
-        if o is None or identity in self._there:
+        if o is None or identity in self._there or identity.kind not in (Kind.FUNCTION, Kind.TABLE, Kind.SEQUENCE):
             return
         self._there.add(identity)
         for needed in o.depends_on:
-            if needed.kind in (Kind.FUNCTION, Kind.TABLE, Kind.SEQUENCE):
-                self._make(needed)
+            self._make(needed)
         for statement in self._statements(identity):
             with suppress(DatabaseError):  # it is there, or will be missed by the statement that is tried
                 self._execute(statement)

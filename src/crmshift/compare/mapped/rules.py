@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from crmshift.compare.mapped import expressions
-from crmshift.compare.mapped.expressions import CannotRewriteError, Renaming
+from crmshift.compare.mapped.expressions import CannotRewriteError, Renaming, identifier, table_identifier
 from crmshift.compare.mapped.losses import Aspect, Count, Counting, Loss
 from crmshift.compare.mapped.sides import Sides, UniqueKey
 from crmshift.compare.mapped.types import Verdict
@@ -68,7 +68,6 @@ def _keys(sides: Sides, table: str, aspect: Aspect, found: Sequence[UniqueKey], 
             offer=_make_index(key, *homes[0], unique=aspect is Aspect.UNIQUE)
             if homes and _is_whole(sides, table, homes[0][0], key)
             else (),
-            no_offer=None if homes else reason,
             needs=_needs(sides, table, key.name),
         )
 
@@ -158,7 +157,7 @@ def _make_index(key: UniqueKey, target: str, rewritten: Rewritten, *, unique: bo
     parts = [f"{k} {o}".strip() for k, o in zip(rewritten[0], key.keys.options, strict=True)]
     made = sql.SQL("create {}index concurrently on {} using {} ({}){}{}").format(
         sql.SQL("unique " if unique else ""),
-        sql.Identifier(*target.split(".")),
+        table_identifier(target),
         sql.SQL(key.keys.method),
         sql.SQL(", ".join(parts)),
         sql.SQL(" nulls not distinct" if key.keys.nulls_equal else ""),
@@ -169,7 +168,7 @@ def _make_index(key: UniqueKey, target: str, rewritten: Rewritten, *, unique: bo
 
 def _needs(sides: Sides, table: str, name: str) -> frozenset[Identity]:
     own = [*sides.parts(table, Kind.INDEX), *sides.parts(table, Kind.CONSTRAINT)]
-    return frozenset(i for o in own if o.identity.name == name for i in o.depends_on if i.kind is Kind.FUNCTION)
+    return frozenset(i for o in own if o.identity.name == name for i in o.depends_on)
 
 
 def _keys_of_target(sides: Sides, table: str, view: View) -> Iterator[Loss]:
@@ -371,17 +370,16 @@ def _checks(sides: Sides, table: str) -> Iterator[Loss]:
                 name,
                 home,
                 offer=offer,
-                no_offer=None if home else reason,
                 needs=_needs(sides, table, name),
             )
 
 
 def _add_check(sides: Sides, target: str, name: str, condition: str) -> tuple[str, ...]:
     taken = {o.identity.name for o in sides.parts(target, Kind.CONSTRAINT)}
-    identifier = sql.Identifier(name if name not in taken else f"{name}_of_legacy")
-    table = sql.Identifier(*target.split("."))
-    add = sql.SQL("alter table {} add constraint {} check ({}) not valid").format(table, identifier, sql.SQL(condition))
-    return (add.as_string(), sql.SQL("alter table {} validate constraint {}").format(table, identifier).as_string())
+    constraint = identifier(name if name not in taken else f"{name}_of_legacy")
+    table = table_identifier(target)
+    add = sql.SQL("alter table {} add constraint {} check ({}) not valid").format(table, constraint, sql.SQL(condition))
+    return (add.as_string(), sql.SQL("alter table {} validate constraint {}").format(table, constraint).as_string())
 
 
 def _checks_of_target(sides: Sides, table: str, view: View) -> Iterator[Loss]:
