@@ -386,7 +386,7 @@ def _checks_of_target(sides: Sides, table: str, view: View) -> Iterator[Loss]:
     for name, check in sides.checks(view.target):
         columns = expressions.columns_of(check) or frozenset()
         mine = {n for c in columns for t, n, _ in sides.origin(view.target, c) if t == table}
-        if not mine or not columns <= sides.fed(view.target):
+        if not mine or not columns <= sides.fed(view.target) or _is_not_null(check, columns):
             continue
         try:
             given = {
@@ -408,3 +408,11 @@ def _checks_of_target(sides: Sides, table: str, view: View) -> Iterator[Loss]:
             view.target,
             counting=Counting(Count.REFUSED, view.target, tuple(sorted(columns)), view.name, condition=check),
         )
+
+
+def _is_not_null(check: str, columns: frozenset[str]) -> bool:
+    """Whether a check is NOT NULL in another form, which is told of with the column."""
+    return any(
+        expressions.canonical(check) == expressions.canonical(f"{identifier(c).as_string()} is not null")
+        for c in columns
+    )
