@@ -261,6 +261,29 @@ def test_indexes(legacy_db: str) -> None:
     assert not the(found, "index", "appointments.by_contact_and_day").offer
 
 
+def test_an_index_that_restricted_roles_cannot_use(make_database: Callable[[str], str], roles: None) -> None:
+    """What the note says is what PostgreSQL does."""
+    dsn = make_database("synced")
+    (noted,) = [note for note in report(dsn).tables[0].notes if note.startswith("index")]
+    assert noted.startswith("index contacts_email_idx: ")
+    assert noted.endswith("lower() is not leakproof")
+    execute(dsn, "grant select on customers to crm_app")
+    with psycopg.connect(dsn) as connection:
+        connection.execute("set enable_seqscan = off")
+        plans = {}
+        for role in ("none", "crm_app"):
+            connection.execute(f"set role {role}")
+            for condition in ("lower(email) = 'x'", "phone1 = 'x'"):
+                query = f"explain (costs off) select from customers where {TENANT} and {condition}"
+                plans[role, condition] = "\n".join(row[0] for row in connection.execute(query).fetchall())
+    looked_up = {
+        key: key[1].split(" ")[0] in plan.partition("Index Cond")[2].partition("\n")[0] for key, plan in plans.items()
+    }
+    assert looked_up == {key: key != ("crm_app", "lower(email) = 'x'") for key in plans}, plans
+    execute(dsn, "alter table contacts enable row level security")
+    assert not [note for note in report(dsn).tables[0].notes if note.startswith("index")]
+
+
 # --- access -------------------------------------------------------------------------------------------------------------
 
 

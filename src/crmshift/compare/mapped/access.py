@@ -27,9 +27,9 @@ def losses(sides: Sides, table: str) -> Iterator[Loss]:
 
 def notes(sides: Sides, table: str) -> Iterator[str]:
     """What the target asks of those who read it, and legacy does not."""
-    if "row-level security" in sides.table(table).attributes:
+    if sides.restricts_rows(table):
         return
-    restricted = [t for t in sides.targets(table) if "row-level security" in sides.table(t).attributes]
+    restricted = [t for t in sides.targets(table) if sides.restricts_rows(t)]
     if restricted:
         yield f"row-level security is off here and on for {', '.join(restricted)}: roles see there what policies let through"
 
@@ -56,7 +56,7 @@ def _row_level_security(sides: Sides, table: str, target: str) -> Iterator[Loss]
 
 
 def _policies(sides: Sides, table: str, target: str) -> Iterator[Loss]:
-    if "row-level security" not in sides.table(table).attributes:
+    if not sides.restricts_rows(table):
         return
     theirs = sides.parts(target, Kind.POLICY)
     renaming = sides.renaming(table, target, exact=True)

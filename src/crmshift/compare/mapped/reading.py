@@ -126,6 +126,9 @@ def _sides(
         compiled.plan.left_behind,
         given,
         _roles(conn),
+        frozenset(
+            row[0] for row in db.fetch_all(conn, "select proname from pg_proc group by 1 having bool_and(proleakproof)")
+        ),
     )
 
 
@@ -184,9 +187,8 @@ def _compared(sides: Sides, table: str) -> LegacyTable:
             if w.column
         }
         listed.append(LegacyColumn(name, short(str(column.details["type"])), ways, to_types))
-    return LegacyTable(
-        table, sides.targets(table), tuple(listed), tuple(dict.fromkeys(found)), tuple(access.notes(sides, table))
-    )
+    notes = (*access.notes(sides, table), *rules.notes(sides, table))
+    return LegacyTable(table, sides.targets(table), tuple(listed), tuple(dict.fromkeys(found)), notes)
 
 
 class Trial:

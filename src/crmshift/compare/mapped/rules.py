@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from psycopg import sql
@@ -27,6 +29,25 @@ def losses(sides: Sides, table: str) -> Iterator[Loss]:
             yield from _keys_of_target(sides, table, view)
             yield from _references_of_target(sides, table, view)
             yield from _checks_of_target(sides, table, view)
+
+
+def notes(sides: Sides, table: str) -> Iterator[str]:
+    """Indexes that the target has too, and that roles which row-level security restricts there cannot use.
+
+    PostgreSQL looks up nothing by a function that might tell of rows the role must not see: only by one that is leakproof.
+    """
+    if sides.restricts_rows(table):
+        return
+    for key in sides.indexes(table):
+        called = {name for part in key.keys.keys for name in re.findall(r"(\w+)\(", part)} - sides.leakproof
+        for target in sides.targets(table) if called else ():
+            with suppress(CannotRewriteError):
+                rewritten = _rewritten(key, sides.renaming(table, target), sides.elsewhere)
+                if sides.restricts_rows(target) and _serves(sides, target, key, rewritten):
+                    yield (
+                        f"index {key.name}: where row-level security restricts a role, {target} is searched by {', '.join(rewritten[0])} "
+                        f"without an index: {', '.join(sorted(called))}() is not leakproof"
+                    )
 
 
 # --- keys and indexes ---------------------------------------------------------------------------------------------------
@@ -129,7 +150,7 @@ def _pinned(sides: Sides, table: str) -> set[str]:
     from sqlglot.errors import SqlglotError
 
     found: set[str] = set()
-    if "row-level security" not in sides.table(table).attributes:
+    if not sides.restricts_rows(table):
         return found
     for policy in sides.parts(table, Kind.POLICY):
         try:

@@ -45,7 +45,7 @@ class Sides:
     """Legacy, the target, and the mapping between them.
 
     target: what is there, and what the plan's other steps will add. coming: the tables among those. left_behind: columns, by table.
-    given: grants that tables which are made later get by default privileges, by schema.
+    given: grants that tables which are made later get by default privileges, by schema. leakproof: names of functions that are.
     """
 
     legacy: Schema
@@ -56,6 +56,7 @@ class Sides:
     left_behind: Mapping[str, frozenset[str]]
     given: Mapping[str, tuple[str, ...]]
     roles: Roles
+    leakproof: frozenset[str]
 
     @cached_property
     def ways(self) -> dict[str, list[Way]]:
@@ -87,6 +88,10 @@ class Sides:
     def columns(self, table: str) -> dict[str, Object]:
         found = sorted(self.parts(table, Kind.COLUMN), key=lambda o: str(o.details["position"]))
         return {o.identity.name: o for o in found}
+
+    def restricts_rows(self, table: str) -> bool:
+        """Whether row-level security is on."""
+        return "row-level security" in self.table(table).attributes
 
     def targets(self, table: str) -> tuple[str, ...]:
         """Tables of the target that the rows of a legacy table go to."""
