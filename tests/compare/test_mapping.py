@@ -468,6 +468,20 @@ def test_the_live_database_is_not_changed(legacy_db: str) -> None:
     assert row == (None, None)
 
 
+def test_a_role_that_may_not_make_a_database(legacy_db: str) -> None:
+    """An embedded server serves, and owns nothing of legacy: what it would need to see is in the catalogue."""
+    execute(legacy_db, "create role crm_weak login; create index by_city on contacts (city)")
+    try:
+        weak = psycopg.conninfo.make_conninfo(legacy_db, user="crm_weak")
+        answer = must(1, "compare", "--mapping", dsn=weak)
+        assert "create index concurrently on public.customers using btree (city);" in answer.out
+        assert "✗ 1 lost" in answer.out
+        answer = must(1, "compare", "--mapping", "--profile", "--format", "json", dsn=weak)
+        assert answer.document["tables"][0]["losses"][0]["counted"] is None
+    finally:
+        execute(legacy_db, "drop role crm_weak")
+
+
 def test_what_cannot_be_compared_so(make_database: Callable[[str], str]) -> None:
     dsn = make_database("empty")
     answer = must(2, "compare", "--mapping", dsn=dsn)
@@ -477,5 +491,8 @@ def test_what_cannot_be_compared_so(make_database: Callable[[str], str]) -> None
     assert "--from" in must(2, "compare", "--mapping", "--from", dsn, dsn=dsn).error
     assert "--only" in must(2, "compare", "--mapping", "--only", "index", dsn=dsn).error
     legacy = make_database("legacy")
+    execute(legacy, "alter table custom_fields rename to field_definitions")
+    answer = must(2, "compare", "--mapping", dsn=legacy)
+    assert "Step validation/orphans cannot be carried out in a scratch database" in answer.error
     execute(legacy, "alter table contacts drop column zip")
     assert "lacks the mapped column zip" in must(2, "compare", "--mapping", dsn=legacy).error

@@ -20,7 +20,7 @@ from crmshift.compare.read import read
 from crmshift.compare.scratch import workshop
 from crmshift.compare.sources import database_name
 from crmshift.db import Connection, fetch_value
-from crmshift.errors import DatabaseError, UsageError
+from crmshift.errors import CrmshiftError, DatabaseError, UsageError
 from crmshift.preflight import SHARED_TABLES
 
 if TYPE_CHECKING:
@@ -89,10 +89,13 @@ def legacy_in_scratch(
 
 def carry_out(made: Connection, steps: Iterable[Step]) -> None:
     """Carry out steps in a scratch database, but for those that move or look at rows."""
-    for step in steps:
-        if step.transactional:
+    for step in (s for s in steps if s.transactional):
+        try:
             with db.transaction(made):
                 execute(made, [s.sql for s in step.statements])
+        except CrmshiftError as error:
+            error.message = f"Step {step.name} cannot be carried out in a scratch database: {error.message}"
+            raise
 
 
 def _execute(conn: Connection, statement: sql.SQL | sql.Composed) -> None:
