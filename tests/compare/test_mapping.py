@@ -8,9 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from crmshift.compare.mapped.losses import Counted
 from tests.acceptance.commandline import must
 from tests.compare.narrowing import execute, project, report, the, told
-from tests.support.templates import apply_to
+from tests.support.templates import apply_compiled, apply_to, compiled, only_up_to
 
 TENANT = "workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid"
 
@@ -74,6 +75,73 @@ def test_columns_that_are_computed_from(legacy_db: str, tmp_path: Path) -> None:
     assert told(found) == {("narrowed", "not null", "contacts.email")}
     (way,) = next(c.ways for c in found.tables[0].columns if c.name == "city")
     assert (way.how.value, way.column) == ("computes from", "city")
+
+
+def test_a_view_of_several_queries(legacy_db: str, tmp_path: Path) -> None:
+    """Each is read; what a subquery makes of a column is computed from it."""
+    folder = project(
+        tmp_path,
+        (
+            "mapping/customer_custom_fields",
+            "       f.value,\n       f.created_at\n  from public.contact_custom_fields as f\n",
+            "       g.value,\n       f.created_at\n  from public.contact_custom_fields as f\n"
+            "  join lateral (select upper(g.value) as value from public.contact_custom_fields as g\n"
+            "                 where g.contact_id = f.contact_id and g.field_id = f.field_id) as g on true\n",
+        ),
+        (
+            "mapping/customer_custom_fields",
+            "  left join public.customers as t on t.cst_id = c.id;",
+            "  left join public.customers as t on t.cst_id = c.id where f.value is not null\n union all\n"
+            "select f.contact_id, f.field_id, c.workspace_id, f.value, f.created_at from public.contact_custom_fields as f"
+            " join public.contacts as c on c.id = f.contact_id where f.value is null;",
+        ),
+    )
+    found = report(legacy_db, folder)
+    assert told(found) == set()
+    fields = {c.name: [(w.how.value, w.column) for w in c.ways] for c in found.tables[1].columns}
+    assert ("passes on", "value") in fields["value"]  # in the second
+    assert ("computes from", "value") in fields["value"]  # in the first
+
+
+def test_translations(legacy_db: str, tmp_path: Path) -> None:
+    """What CASE does not know becomes NULL, unless there is an ELSE."""
+    folder = project(
+        tmp_path,
+        (
+            "mapping/leads",
+            "c.lead_status::text  as disposition",
+            "case c.lead_status when 'New' then 'new' when 'Won' then 'won' end as disposition",
+        ),
+        (
+            "mapping/leads",
+            "c.lead_source::text  as source",
+            "case when c.lead_source in ('web', 'www') then 'web' else 'other' end as source",
+        ),
+        (
+            "mapping/leads",
+            "c.appointment_status::text as appointment_status",
+            "case when lower(c.appointment_status) = 'set' then 'Set' when c.appointment_status ~ '^x' then 'X' end as appointment_status",
+        ),
+    )
+    execute(
+        legacy_db,
+        "insert into workspaces (id, name) values (gen_random_uuid(), 'a')",
+        "insert into contacts (workspace_id, lead_status, appointment_status) "
+        "select id, s, a from workspaces, (values ('New', 'SET'), ('new', 'x1'), ('lost', null), (null, 'y')) as v (s, a)",
+    )
+    found = report(legacy_db, folder, profiled=True)
+    assert told(found) == {
+        ("narrowed", "vocabulary", "contacts.lead_status"),
+        ("narrowed", "vocabulary", "contacts.appointment_status"),
+    }
+    assert the(found, "vocabulary", "contacts.lead_status").counted == Counted(2, 4)
+    assert the(found, "vocabulary", "contacts.appointment_status").counted == Counted(1, 4)
+
+
+def test_a_mapping_that_is_installed_in_part(legacy_db: str) -> None:
+    """Its other part is read as the plan will make it."""
+    apply_compiled(legacy_db, only_up_to(compiled(legacy_db), "mapping/customers"), "sync-layer")
+    assert told(report(legacy_db)) == set()
 
 
 # --- columns ------------------------------------------------------------------------------------------------------------
@@ -217,6 +285,7 @@ def test_checks(legacy_db: str, tmp_path: Path) -> None:
         "alter table contacts add constraint zip_is_short check (length(zip) < 20)",
         "alter table contacts add constraint city_or_status check (city is not null or lead_status is not null)",
         "alter table contacts add constraint status_matters check (lead_status <> 'x')",
+        "alter table appointments add constraint no_two_at_once exclude using btree (apptdate with =)",
     )
     folder = project(
         tmp_path,
@@ -228,6 +297,7 @@ def test_checks(legacy_db: str, tmp_path: Path) -> None:
         ("lost", "check", "contacts.zip_is_short"),
         ("lost", "check", "contacts.city_or_status"),
         ("lost", "check", "contacts.status_matters"),
+        ("lost", "check", "appointments.no_two_at_once"),
         ("narrowed", "check", "contacts.customers_city_check"),
     }
     assert "different tables" in the(found, "check", "contacts.city_or_status").what

@@ -149,7 +149,7 @@ def print_report(report: Report) -> None:
     out.print(f"{', '.join(told)} [dim]· {count(columns, 'column')} of legacy[/dim]")
 
 
-_OF_COLUMNS = ("column", "type", "not null", "default")
+_OF_COLUMNS = ("column", "type", "vocabulary", "not null", "default")
 
 
 def _is_of_a_column(loss: Loss, table: LegacyTable) -> bool:

@@ -21,6 +21,7 @@ def losses(sides: Sides, table: str) -> Iterator[Loss]:
     for name, column in sides.columns(table).items():
         yield from _nowhere(sides, table, name)
         yield from _type(sides, table, name, column)
+        yield from _vocabulary(sides, table, name)
         yield from _nullability(sides, table, name, column)
         yield from _default(sides, table, name, column)
 
@@ -92,6 +93,26 @@ def _count_unfit(sides: Sides, table: str, name: str, source: str, target: str, 
     if made is not None and made.identity.kind is Kind.ENUM:
         return Counting(Count.UNKNOWN, table, (name,), labels=tuple(made.attributes.get("labels", ())))
     return Counting(Count.UNFIT, table, (name,), type=target, of=source)
+
+
+def _vocabulary(sides: Sides, table: str, name: str) -> Iterator[Loss]:
+    """What a mapping translates with CASE and no ELSE: a value that no branch knows becomes NULL."""
+    found = sides.ways_of(table, name)
+    if sides.arrivals(table, name, only_passed=True):
+        return
+    for way in found:
+        if way.known is not None and way.column:
+            condition, alias = way.known
+            yield Loss(
+                Aspect.VOCABULARY,
+                Verdict.NARROWED,
+                table,
+                f"is translated into {way.table}.{way.column}; what no branch of its CASE knows becomes NULL",
+                (name,),
+                target=f"{way.table}.{way.column}",
+                counting=Counting(Count.UNKNOWN, table, (name,), condition=condition, alias=alias),
+            )
+            return
 
 
 _MAKES_A_VALUE = re.compile(r"\b(coalesce|case|concat|concat_ws|count|is|exists)\b", re.I)
@@ -202,7 +223,7 @@ def _makes(column: Object) -> str | None:
     if "identity" in column.attributes:
         return "its own number"
     default = column.attributes.get("default")
-    if default is None or default == "NULL":
+    if default is None or re.fullmatch(r"NULL(::.*)?", str(default)):
         return None
     if re.match(r"nextval\(", str(default)):
         return "its own number"

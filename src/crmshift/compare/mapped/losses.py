@@ -16,6 +16,7 @@ class Aspect(StrEnum):
 
     COLUMN = "column"
     TYPE = "type"
+    VOCABULARY = "vocabulary"
     NOT_NULL = "not null"
     DEFAULT = "default"
     UNIQUE = "unique"
@@ -58,6 +59,7 @@ class Counting:
     type: str = ""
     of: str = ""
     condition: str = ""
+    alias: str = ""
     nulls_equal: bool = False
     refers_to: tuple[str, tuple[str, ...]] | None = None
 

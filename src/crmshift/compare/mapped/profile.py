@@ -71,6 +71,15 @@ def _query(conn: Connection, sides: Sides, counting: Counting) -> sql.Composed |
         length = sql.SQL("length({}::text)").format(column)
         longer = sql.SQL("{} > {}").format(length, sql.Literal(counting.limit))
         return _counts(longer, rows, sql.SQL("max({})").format(length))
+    if what is Count.UNKNOWN and counting.condition:
+        return sql.SQL(
+            "select count(*) filter (where {c} is not null and not coalesce({known}, false)), count(*), null from {table} as {alias}"
+        ).format(
+            c=sql.Identifier(counting.alias or "e", counting.columns[0]),
+            known=sql.SQL(f"({counting.condition})"),
+            table=rows,
+            alias=sql.Identifier(counting.alias or "e"),
+        )
     if what is Count.UNKNOWN:
         labels = sql.Literal(list(counting.labels))
         return _counts(sql.SQL("{}::text <> all ({}::text[])").format(column, labels), rows)

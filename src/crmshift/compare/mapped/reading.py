@@ -97,7 +97,9 @@ def _sides(
         o for o in in_the_end.objects if o.identity not in so_far.by_identity and o.identity not in live.by_identity
     ]
     target = Schema.of(live.name, live.version, [*live.objects, *to_come])
-    registered = conn if _has_mappings(conn) else made
+    # What is not installed in full is read as the plan will make it.
+    missing = any(o.identity.kind is Kind.VIEW and o.identity.schema == expected.OWN_SCHEMA for o in to_come)
+    registered = made if missing else conn
     views = _views(registered)
     legacy = [
         row[0]
@@ -130,15 +132,6 @@ def _sides(
 
 def _listed(value: Any) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _has_mappings(conn: Connection) -> bool:
-    return db.is_installed(conn, "crmshift.feed") and bool(
-        db.fetch_value(
-            conn,
-            "select exists (select from crmshift.mapping) and to_regprocedure('crmshift.describe_mapping(text)') is not null",
-        )
-    )
 
 
 def _views(conn: Connection) -> tuple[View, ...]:

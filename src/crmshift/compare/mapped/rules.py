@@ -24,6 +24,7 @@ def losses(sides: Sides, table: str) -> Iterator[Loss]:
     yield from _keys(sides, table, Aspect.INDEX, list(sides.plain_indexes(table)), _serves)
     yield from _references(sides, table)
     yield from _checks(sides, table)
+    yield from _exclusions(sides, table)
     for view in sides.views:
         if table in view.sources:
             yield from _keys_of_target(sides, table, view)
@@ -393,6 +394,17 @@ def _checks(sides: Sides, table: str) -> Iterator[Loss]:
                 offer=offer,
                 needs=_needs(sides, table, name),
             )
+
+
+def _exclusions(sides: Sides, table: str) -> Iterator[Loss]:
+    """EXCLUDE constraints, by what they are on; none is rewritten."""
+    for o in sides.parts(table, Kind.CONSTRAINT):
+        if o.details.get("type") == "exclude":
+            definition = str(o.attributes["definition"])
+            there = (c for t in sides.reached(table) for c in sides.parts(t, Kind.CONSTRAINT))
+            if not any(c.details.get("type") == "exclude" for c in there):
+                what = f"{definition}: no table that its rows go to has one"
+                yield Loss(Aspect.CHECK, Verdict.LOST, table, what, (), o.identity.name)
 
 
 def _add_check(sides: Sides, target: str, name: str, condition: str) -> tuple[str, ...]:

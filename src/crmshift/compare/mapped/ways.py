@@ -37,7 +37,8 @@ class Way:
 
     column: of the target; None where it only decides which rows there are. casts: types it takes on the way, in order.
     exact: the target's is equal to it, but for casts. through: for what is found by it, the column it is found by, as
-    `schema.table.column`. conditional: it only decides between other values.
+    `schema.table.column`. conditional: it only decides between other values. known: of what is translated by CASE without an ELSE, the
+    condition on `alias.column`, with the alias, that some branch knows the value.
     """
 
     source: str
@@ -50,6 +51,7 @@ class Way:
     through: str | None = None
     expression: str = ""
     conditional: bool = False
+    known: tuple[str, str] | None = None
 
 
 def ways(views: Iterable[View], legacy: Iterable[str], columns: dict[str, frozenset[str]]) -> dict[str, list[Way]]:
@@ -76,12 +78,34 @@ def _telling(found: Sequence[Way]) -> list[Way]:
 
 def _of_view(view: View, legacy: frozenset[str], target_columns: frozenset[str]) -> Iterator[Way]:
     import sqlglot
+
+    tree: Any = sqlglot.parse_one(view.definition, dialect="postgres")
+    names = [output.alias_or_name for output in tree.selects]
+    for select in _branches(tree):
+        yield from _of_select(view, select, names, legacy, target_columns)
+
+
+def _branches(tree: Any) -> Iterator[Any]:
+    """The query, or those that UNION and its like put together."""
     from sqlglot import exp
 
-    query: Any = sqlglot.parse_one(view.definition, dialect="postgres")
+    if isinstance(tree, exp.SetOperation):
+        yield from _branches(tree.left)
+        yield from _branches(tree.right)
+    elif isinstance(tree, exp.Subquery):
+        yield from _branches(tree.this)
+    else:
+        yield tree
+
+
+def _of_select(
+    view: View, query: Any, names: Sequence[str], legacy: frozenset[str], target_columns: frozenset[str]
+) -> Iterator[Way]:
+    from sqlglot import exp
+
     links = list(_links(query, legacy))
-    for output in query.selects:
-        name, expression = output.alias_or_name, output.unalias()
+    for name, output in zip(names, query.selects, strict=True):
+        expression = output.unalias()
         if name not in target_columns:
             continue
         text = expression.sql(dialect="postgres")
@@ -90,11 +114,12 @@ def _of_view(view: View, legacy: frozenset[str], target_columns: frozenset[str])
             for source in sources(column, query):
                 if source.rpartition(".")[0] in legacy:
                     casts = next((c for n, c in passed if n is column), None)
-                    way = Way(source, view.name, view.target, name, How.COMPUTES)
-                    if casts is not None and _is_of_table(column, query, source):
-                        yield replace(way, how=How.PASSES_ON, casts=casts, exact=_is_exact(expression), expression=text)
+                    way = Way(source, view.name, view.target, name, How.COMPUTES, expression=text)
+                    if casts is not None and _is_of_table(column, query):
+                        yield replace(way, how=How.PASSES_ON, casts=casts, exact=_is_exact(expression))
                     else:
-                        yield replace(way, expression=text, conditional=_is_condition(column, expression))
+                        conditional = _is_condition(column, expression)
+                        yield replace(way, conditional=conditional, known=_known(expression, column))
         for column, _ in passed:
             for alias, through, source in links:
                 if column.table == alias:
@@ -103,6 +128,24 @@ def _of_view(view: View, legacy: frozenset[str], target_columns: frozenset[str])
         for source in sources(column, query):
             if source.rpartition(".")[0] in legacy:
                 yield Way(source, view.name, view.target, None, How.DECIDES)
+
+
+def _known(expression: Any, column: Any) -> tuple[str, str] | None:
+    """Of a CASE without an ELSE on nothing but this column: when a branch applies, and the alias of its table."""
+    from sqlglot import exp
+
+    case = _bare(expression)
+    if not isinstance(case, exp.Case) or not isinstance(_bare(case.args.get("default") or exp.null()), exp.Null):
+        return None
+    conditions = [branch.this for branch in case.args["ifs"]]
+    if operand := case.this:
+        conditions = [exp.EQ(this=operand.copy(), expression=value.copy()) for value in conditions]
+    if any(c.sql() != column.sql() for condition in conditions for c in condition.find_all(exp.Column)):
+        return None
+    if any(branch.args["true"].find(exp.Column) for branch in case.args["ifs"]):
+        return None
+    whole = exp.or_(*conditions, copy=True)
+    return whole.sql(dialect="postgres"), column.table
 
 
 def _passed(expression: Any, casts: tuple[str, ...] = ()) -> Iterator[tuple[Any, tuple[str, ...]]]:
@@ -127,14 +170,30 @@ def _passed(expression: Any, casts: tuple[str, ...] = ()) -> Iterator[tuple[Any,
 def _is_exact(expression: Any) -> bool:
     from sqlglot import exp
 
+    return isinstance(_bare(expression), exp.Column)
+
+
+def _bare(expression: Any) -> Any:
+    """Without casts and parentheses around it."""
+    from sqlglot import exp
+
     while isinstance(expression, exp.Cast | exp.Paren):
         expression = expression.this
-    return isinstance(expression, exp.Column)
+    return expression
 
 
-def _is_of_table(column: Any, query: Any, source: str) -> bool:
+def _is_of_table(column: Any, query: Any) -> bool:
     """Whether a column is a table's own, and not what a subquery makes of one."""
-    return column.name == source.rpartition(".")[2] and column.find_ancestor(type(query)) is query
+    from sqlglot import exp
+
+    if column.find_ancestor(exp.Select) is not query:
+        return False
+    tables = [
+        part.this
+        for part in [query.args.get("from_") or query.args.get("from"), *(query.args.get("joins") or ())]
+        if part
+    ]
+    return any(isinstance(t, exp.Table) and (not column.table or t.alias_or_name == column.table) for t in tables)
 
 
 def _is_condition(column: Any, expression: Any) -> bool:
