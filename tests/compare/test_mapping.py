@@ -560,6 +560,9 @@ def test_what_cannot_be_compared_so(make_database: Callable[[str], str]) -> None
     assert "--mapping" in must(2, "compare", "--profile", dsn=dsn).error
     assert "--from" in must(2, "compare", "--mapping", "--from", dsn, dsn=dsn).error
     assert "--only" in must(2, "compare", "--mapping", "--only", "index", dsn=dsn).error
+    synced = make_database("synced")
+    execute(synced, "drop view crmshift.leads_expected cascade")
+    assert "The mapping leads is registered" in must(2, "compare", "--mapping", dsn=synced).error
     legacy = make_database("legacy")
     execute(legacy, "alter table custom_fields rename to field_definitions")
     answer = must(2, "compare", "--mapping", dsn=legacy)

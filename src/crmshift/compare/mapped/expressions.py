@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from psycopg import sql
@@ -292,6 +293,7 @@ _KEYWORDS = frozenset(
 )
 
 
+@cache
 def canonical(text: str | None) -> str:
     """A form of an expression to compare it by, without what makes no difference: casts, parentheses, blanks, how an unset setting is taken."""
     import sqlglot
@@ -324,6 +326,7 @@ def canonical(text: str | None) -> str:
     return repr(tree)  # as a tree: without its parentheses the text would be ambiguous
 
 
+@cache
 def columns_of(text: str) -> frozenset[str] | None:
     """Columns that an expression names without a table; None where it cannot be read."""
     import sqlglot

@@ -137,7 +137,8 @@ def _listed(value: Any) -> tuple[str, ...]:
 def _views(conn: Connection) -> tuple[View, ...]:
     """Mappings to the target as they are installed, parents first."""
     with db.transaction(conn):
-        conn.execute("set local search_path = ''")  # so that definitions name the schema of every table
+        # Definitions name the schema of every table then, and are printed under a lock on what they read.
+        conn.execute("set local search_path = ''; set local lock_timeout = '2s'")
         rows = db.fetch_all(
             conn,
             """
@@ -147,6 +148,12 @@ def _views(conn: Connection) -> tuple[View, ...]:
               from crmshift.mapping as m where m.direction = %s order by m.position
             """,
             ["to_target"],
+        )
+    gone = [row[0] for row in rows if row[4] is None]
+    if gone:
+        raise UsageError(
+            f"The mapping {', '.join(gone)} is registered, but its view crmshift.{gone[0]}_expected is gone.",
+            hint="crmshift compare shows what else differs from the plan.",
         )
     return tuple(
         View(name, target, tuple(sources), where, definition) for name, target, where, sources, definition in rows

@@ -80,10 +80,19 @@ class Sides:
             if o.identity.kind is Kind.TABLE and (o.identity.schema, o.identity.name) == (schema, name)
         )
 
+    @cached_property
+    def _parts(self) -> dict[tuple[int, str, Kind], list[Object]]:
+        found: dict[tuple[int, str, Kind], list[Object]] = {}
+        for schema in (self.legacy, self.target):
+            for o in (o for o in schema.objects if o.identity.parent):
+                found.setdefault((id(schema), f"{o.identity.schema}.{o.identity.parent}", o.identity.kind), []).append(
+                    o
+                )
+        return found
+
     def parts(self, table: str, kind: Kind) -> list[Object]:
         """What belongs to a table, of one kind."""
-        schema, _, name = table.partition(".")
-        return [o for o in self.schema_of(table).children(schema, name) if o.identity.kind is kind]
+        return self._parts.get((id(self.schema_of(table)), table, kind), [])
 
     def columns(self, table: str) -> dict[str, Object]:
         found = sorted(self.parts(table, Kind.COLUMN), key=lambda o: str(o.details["position"]))
