@@ -63,16 +63,33 @@ def test_columns_that_go_nowhere(legacy_db: str, tmp_path: Path) -> None:
 
 
 def test_columns_that_are_computed_from(legacy_db: str, tmp_path: Path) -> None:
-    """A computed column has a type of its own; where NULL makes NULL, a NOT NULL is told."""
+    """A computed column has a type of its own; where NULL makes NULL, a NOT NULL is told. Its indexes count, and nothing is offered for it."""
+    execute(
+        legacy_db,
+        "create index by_email on contacts (email)",
+        "create index by_city on contacts (city)",
+        "alter table contacts add constraint city_is_long check (length(city) > 1)",
+    )
     folder = project(
         tmp_path,
         ("mapping/customers", "c.email::text     as email", "lower(c.email)::text as email"),
         ("mapping/customers", "c.city::text      as city", "coalesce(upper(c.city), '')::text as city"),
         ("schema/customers", "email        text,", "email        varchar(99) not null,"),
         ("schema/customers", "city         text,", "city         varchar(99) not null,"),
+        (
+            "schema/customers",
+            "create index customers_email_idx",
+            "create index on public.customers (city);\ncreate index customers_email_idx",
+        ),
     )
     found = report(legacy_db, folder)
-    assert told(found) == {("narrowed", "not null", "contacts.email")}
+    assert told(found) == {
+        ("narrowed", "not null", "contacts.email"),
+        ("lost", "index", "contacts.by_email"),
+        ("lost", "check", "contacts.city_is_long"),
+    }
+    assert not [loss for loss in found.losses if loss.offer]
+    assert "nothing equal to public.contacts.city" in the(found, "check", "contacts.city_is_long").what
     (way,) = next(c.ways for c in found.tables[0].columns if c.name == "city")
     assert (way.how.value, way.column) == ("computes from", "city")
 

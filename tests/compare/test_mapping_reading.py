@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 
 from crmshift.compare.mapped import types
-from crmshift.compare.mapped.expressions import (
-    CannotRewriteError,
-    Renaming,
-    canonical,
-    check_of,
-    identifier,
-    keys_of_constraint,
-    keys_of_index,
-    reference,
-    rewritten,
-)
+from crmshift.compare.mapped.definitions import check_of, keys_of_constraint, keys_of_index, reference
+from crmshift.compare.mapped.expressions import CannotRewriteError, Renaming, canonical, rewritten
+from crmshift.compare.mapped.names import identifier
 
 CONTACTS = Renaming(
     "public.contacts",

@@ -127,8 +127,15 @@ def compare(
         from crmshift.cli.compare_mapping import compare_mapping
 
         _refuse_with_mapping(mapping, a, b, schema, only, ignore, column_order, snapshot)
-        how: dict[str, bool] = {"profiled": profile, "as_document": format is Format.JSON}
-        raise typer.Exit(compare_mapping(dsn, lambda c: compiled_plan(c, name, project), scratch, **how))
+        raise typer.Exit(
+            compare_mapping(
+                dsn,
+                lambda c: compiled_plan(c, name, project),
+                scratch,
+                profiled=profile,
+                as_document=format is Format.JSON,
+            )
+        )
     kinds, patterns = [_kind(text) for text in only or ()], [_pattern(text) for text in ignore or ()]
     if snapshot is not None:
         taken = _this(a, dsn, schema or [], scratch)

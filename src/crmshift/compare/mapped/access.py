@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from psycopg import sql
 
 from crmshift.compare.mapped import expressions
-from crmshift.compare.mapped.expressions import CannotRewriteError, identifier, table_identifier
+from crmshift.compare.mapped.definitions import bare
+from crmshift.compare.mapped.expressions import CannotRewriteError
 from crmshift.compare.mapped.losses import Aspect, Loss
+from crmshift.compare.mapped.names import identifier, table_identifier
 from crmshift.compare.mapped.sides import Sides
 from crmshift.compare.mapped.types import Verdict
 from crmshift.compare.model import Kind, Object, Value
@@ -92,13 +94,12 @@ def _says_as_much(
     def both(using: str | None, check: str | None) -> tuple[str, str]:
         return expressions.canonical(using), expressions.canonical(check or using)
 
-    roles = set(map(expressions.bare, own.get("to", ())))
+    roles = set(map(bare, own.get("to", ())))
     return (
         own.get("restrictive") == given.get("restrictive")
         and own.get("for") in ("all", given.get("for"))
         and all(
-            any(r == "public" or sides.roles.includes(expressions.bare(role), r) for r in roles)
-            for role in given.get("to", ())
+            any(r == "public" or sides.roles.includes(bare(role), r) for r in roles) for role in given.get("to", ())
         )
         and both(_text(own, "using"), _text(own, "with check"))
         == both(conditions.get("using"), conditions.get("with check"))
@@ -146,7 +147,7 @@ def _granted(o: Object) -> list[tuple[str, str]]:
     for grant in grants if isinstance(grants, tuple) else (grants,):
         privilege, _, role = grant.removesuffix(WITH_OPTION).partition(" to ")
         if not privilege.startswith("no ") and role != "its owner":
-            found.append((privilege, expressions.bare(role)))
+            found.append((privilege, bare(role)))
     return found
 
 
@@ -157,7 +158,7 @@ def _given_later(sides: Sides, target: str) -> list[tuple[str, str]]:
     found = []
     for grant in (*sides.given.get(target.partition(".")[0], ()), *sides.given.get("", ())):
         privilege, _, role = grant.removesuffix(WITH_OPTION).partition(" to ")
-        found.append((privilege, expressions.bare(role)))
+        found.append((privilege, bare(role)))
     return found
 
 

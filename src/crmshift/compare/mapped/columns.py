@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from crmshift.compare.mapped import expressions, types
-from crmshift.compare.mapped.expressions import identifier, table_identifier
 from crmshift.compare.mapped.losses import Aspect, Count, Counting, Loss
+from crmshift.compare.mapped.names import identifier, table_identifier
 from crmshift.compare.mapped.sides import Sides
 from crmshift.compare.mapped.types import TypeChange, Verdict
 from crmshift.compare.mapped.ways import How, Way

@@ -4,14 +4,14 @@ before it is offered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crmshift import db, ledger
 from crmshift.compare import expected
-from crmshift.compare.mapped import access, columns, profile, rules
+from crmshift.compare.mapped import access, checks, columns, keys, profile, references
 from crmshift.compare.mapped.losses import LegacyColumn, LegacyTable, Loss, Report
 from crmshift.compare.mapped.sides import Roles, Sides
 from crmshift.compare.mapped.types import short
@@ -173,7 +173,7 @@ def _roles(conn: Connection) -> Roles:
 
 
 def _compared(sides: Sides, table: str) -> LegacyTable:
-    found: Iterable[Loss] = (*columns.losses(sides, table), *rules.losses(sides, table), *access.losses(sides, table))
+    found = [loss for subject in (columns, keys, references, checks, access) for loss in subject.losses(sides, table)]
     listed = []
     for name, column in sides.columns(table).items():
         ways = tuple(sides.ways_of(table, name))
@@ -183,7 +183,7 @@ def _compared(sides: Sides, table: str) -> LegacyTable:
             if w.column
         }
         listed.append(LegacyColumn(name, short(str(column.details["type"])), ways, to_types))
-    notes = (*access.notes(sides, table), *rules.notes(sides, table))
+    notes = (*access.notes(sides, table), *keys.notes(sides, table))
     return LegacyTable(table, sides.targets(table), tuple(listed), tuple(dict.fromkeys(found)), notes)
 
 

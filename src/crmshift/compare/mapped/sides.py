@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from crmshift.compare.mapped import expressions, types, ways
-from crmshift.compare.mapped.expressions import Keys, Reference, Renaming
+from crmshift.compare.mapped import definitions, types, ways
+from crmshift.compare.mapped.definitions import Keys, Reference
+from crmshift.compare.mapped.expressions import Renaming
 from crmshift.compare.mapped.ways import How, View, Way
-from crmshift.compare.model import Kind, Object, Schema
+from crmshift.compare.model import Identity, Kind, Object, Schema
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,26 @@ class Sides:
         kinds = (How.PASSES_ON,) if only_passed else (How.PASSES_ON, How.FINDS)
         return [w for w in self.ways_of(table, column) if w.how in kinds]
 
-    def renaming(self, old: str, new: str, *, exact: bool = False) -> Renaming:
-        """Names of a legacy table's columns in a table of the target. exact: only of those that are equal there."""
+    def goes_on(self, table: str, column: str) -> bool:
+        """Whether anything of a column arrives: its values, what is found by it, or what is computed from it."""
+        return any(w.column and w.how is not How.DECIDES for w in self.ways_of(table, column))
+
+    def needs(self, table: str, name: str) -> frozenset[Identity]:
+        """What an index or a constraint of a table builds on."""
+        own = [*self.parts(table, Kind.INDEX), *self.parts(table, Kind.CONSTRAINT)]
+        return frozenset(i for o in own if o.identity.name == name for i in o.depends_on)
+
+    def renaming(self, old: str, new: str, *, exact: bool = False, computed: bool = False) -> Renaming:
+        """Names of a legacy table's columns in a table of the target.
+
+        exact: only of those that are equal there. computed: also of what is computed from them, where they do not arrive themselves.
+        """
         names: dict[str, str] = {}
         for column in self.columns(old):
-            for way in self.arrivals(old, column, only_passed=exact):
+            found = self.arrivals(old, column, only_passed=exact)
+            if computed:
+                found = found + [w for w in self.ways_of(old, column) if w.how is How.COMPUTES and not w.conditional]
+            for way in found:
                 if way.table == new and way.column and (way.exact or not exact):
                     names.setdefault(column, way.column)
         return Renaming(old, new, names)
@@ -149,10 +165,10 @@ class Sides:
     def unique_keys(self, table: str) -> Iterator[UniqueKey]:
         for o in self.parts(table, Kind.CONSTRAINT):
             if o.details.get("type") in ("primary key", "unique") and "index" not in o.attributes:
-                yield UniqueKey(o.identity.name, expressions.keys_of_constraint(str(o.attributes["definition"])))
+                yield UniqueKey(o.identity.name, definitions.keys_of_constraint(str(o.attributes["definition"])))
         for o in self.parts(table, Kind.INDEX):
             if "unique" in o.details and "valid" not in o.attributes:
-                yield UniqueKey(o.identity.name, expressions.keys_of_index(str(o.attributes["definition"])))
+                yield UniqueKey(o.identity.name, definitions.keys_of_index(str(o.attributes["definition"])))
 
     def indexes(self, table: str) -> Iterator[UniqueKey]:
         """All indexes, those of constraints too."""
@@ -162,7 +178,7 @@ class Sides:
     def plain_indexes(self, table: str) -> Iterator[UniqueKey]:
         for o in self.parts(table, Kind.INDEX):
             if "unique" not in o.details and "valid" not in o.attributes:
-                yield UniqueKey(o.identity.name, expressions.keys_of_index(str(o.attributes["definition"])))
+                yield UniqueKey(o.identity.name, definitions.keys_of_index(str(o.attributes["definition"])))
 
     def foreign_keys(self, table: str) -> Iterator[ForeignKey]:
         for o in self.parts(table, Kind.CONSTRAINT):
@@ -173,7 +189,7 @@ class Sides:
             ):
                 yield ForeignKey(
                     o.identity.name,
-                    expressions.reference(str(o.attributes["definition"])),
+                    definitions.reference(str(o.attributes["definition"])),
                     "validated" not in o.attributes,
                 )
 
@@ -181,7 +197,7 @@ class Sides:
         """Name and condition of each."""
         for o in self.parts(table, Kind.CONSTRAINT):
             if o.details.get("type") == "check" and "enforced" not in o.attributes:
-                yield o.identity.name, expressions.check_of(str(o.attributes["definition"]))
+                yield o.identity.name, definitions.check_of(str(o.attributes["definition"]))
 
 
 def _split(source: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -169,8 +170,6 @@ def _moment(a: str, a_arguments: str, b: str, b_arguments: str, target: str) -> 
 
 def finder(*schemas: Schema) -> Callable[[str], Object | None]:
     """Finds enums and domains by the name that format_type gives them under an empty search_path."""
-    import itertools
-
     named: dict[str, Object] = {}
     for o in itertools.chain.from_iterable(s.objects for s in schemas):
         if o.identity.kind in (Kind.ENUM, Kind.DOMAIN):
