@@ -124,16 +124,13 @@ def compare(
     from crmshift.compare import snapshot as snapshots
 
     if mapping or profile:
-        from crmshift.cli.compare_mapping import compare_mapping
+        from crmshift.cli.compare_mapping import compare_mapping, refuse_others
 
-        _refuse_with_mapping(mapping, a, b, schema, only, ignore, column_order, snapshot)
+        refuse_others(mapping, a, b, schema, only, ignore, column_order, snapshot)
+        as_document = format is Format.JSON
         raise typer.Exit(
             compare_mapping(
-                dsn,
-                lambda c: compiled_plan(c, name, project),
-                scratch,
-                profiled=profile,
-                as_document=format is Format.JSON,
+                dsn, lambda c: compiled_plan(c, name, project), scratch, profiled=profile, as_document=as_document
             )
         )
     kinds, patterns = [_kind(text) for text in only or ()], [_pattern(text) for text in ignore or ()]
@@ -162,16 +159,6 @@ def compare(
     else:
         print_comparison(result)
     raise typer.Exit(status)
-
-
-def _refuse_with_mapping(mapping: bool, *others: object) -> None:
-    if not mapping:
-        raise UsageError("--profile counts what --mapping finds.", hint="Run crmshift compare --mapping --profile")
-    if any(others):
-        raise UsageError(
-            "--mapping compares legacy with the target in one database; --from, --to, --schema, --only, --ignore, --column-order and --snapshot do not go with it.",
-            hint="Leave them out.",
-        )
 
 
 def _this(source: str | None, dsn: str | None, schemas: list[str], scratch: str | None) -> Schema:

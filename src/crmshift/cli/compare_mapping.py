@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmshift.errors import ExitStatus
+from crmshift.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 COLORS = {"lost": "red", "narrowed": "yellow"}
 MARKS = {"lost": "✗", "narrowed": "!"}
+
+
+def refuse_others(mapping: bool, *others: object) -> None:
+    """Raises `UsageError` for --profile alone, and for options of a comparison of two schemas."""
+    if not mapping:
+        raise UsageError("--profile counts what --mapping finds.", hint="Run crmshift compare --mapping --profile")
+    if any(others):
+        raise UsageError(
+            "--mapping compares legacy with the target in one database; --from, --to, --schema, --only, --ignore, --column-order and --snapshot do not go with it.",
+            hint="Leave them out.",
+        )
 
 
 def compare_mapping(
