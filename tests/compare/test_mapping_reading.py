@@ -76,6 +76,19 @@ def test_text_takes_what_another_type_refuses(source: str) -> None:
     assert change.verdict.value == "lost"
 
 
+def test_case_counts_or_does_not() -> None:
+    lost, narrowed = types.change("public.citext", "text"), types.change("character varying(9)", "public.citext")
+    assert lost is not None
+    assert narrowed is not None
+    assert (lost.verdict.value, narrowed.verdict.value) == ("lost", "narrowed")
+    assert "case" in lost.what
+    assert "case" in narrowed.what
+    assert types.change("public.citext", "ext.citext[]") is not None
+    shorter = types.change("public.citext", "character varying(9)")
+    assert shorter is not None
+    assert shorter.limit == 9
+
+
 def test_only_names_of_columns_and_tables_are_replaced() -> None:
     assert (
         rewritten("((phone)::text ~~ 'phone state%'::text)", CONTACTS, {}) == "((phone1)::text ~~ 'phone state%'::text)"

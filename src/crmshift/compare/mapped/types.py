@@ -101,6 +101,11 @@ def change(source: str, target: str, find: Callable[[str], Object | None] = lamb
 def _plain(
     a: str, a_arguments: str, b: str, b_arguments: str, source: str, target: str, old: Object | None
 ) -> TypeChange | None:
+    if (a.rpartition(".")[2] == "citext") is not (b.rpartition(".")[2] == "citext"):
+        if b in _CHARACTERS and not b_arguments:
+            return TypeChange(Verdict.LOST, f"{target} tells upper from lower case, {source} does not")
+        if a in _CHARACTERS:
+            return TypeChange(Verdict.NARROWED, f"{target} does not tell upper from lower case")
     if b in _CHARACTERS:
         limit = int(b_arguments) if b_arguments else None
         if a in _CHARACTERS:
