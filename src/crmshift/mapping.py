@@ -295,14 +295,12 @@ def _lineage(query: Any) -> dict[str, Made]:
     made = {}
     for output in query.selects:
         expression = output.unalias()
-        sources = dict.fromkeys(
-            source for column in expression.find_all(exp.Column) for source in _sources(column, query)
-        )
-        made[output.alias_or_name] = Made(expression.sql(dialect="postgres"), tuple(sources))
+        found = dict.fromkeys(source for column in expression.find_all(exp.Column) for source in sources(column, query))
+        made[output.alias_or_name] = Made(expression.sql(dialect="postgres"), tuple(found))
     return made
 
 
-def _sources(column: Any, query: Any) -> tuple[str, ...]:
+def sources(column: Any, query: Any) -> tuple[str, ...]:
     """Columns of tables that a column stands for: its own, or those a subquery makes it from. PostgreSQL leaves out the table's
     alias where there is only one table."""
     from sqlglot import exp

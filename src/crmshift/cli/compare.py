@@ -32,6 +32,7 @@ EXAMPLES = """
 crmshift compare · does this database hold what the plan's applied steps say?\n
 crmshift compare --from postgresql://a/crm --to postgresql://b/crm --ignore @owner\n
 crmshift compare --from postgresql://a/crm --to schema/ --schema public --only index\n
+crmshift compare --mapping --profile · where each legacy column goes, and what is lost on the way\n
 crmshift compare --snapshot before.json · keep a schema, to compare with later: --from before.json
 """
 MARKS = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]"}
@@ -95,6 +96,19 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    mapping: Annotated[
+        bool,
+        typer.Option(
+            "--mapping",
+            help="Legacy against the target, through the plan's mapping: where each column goes, what is lost or narrowed.",
+        ),
+    ] = False,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="With --mapping: count the rows that are concerned. Reads legacy; shows no values."
+        ),
+    ] = False,
     dsn: Dsn = None,
     name: PlanName = DEFAULT_PLAN,
     project: ProjectFolder = None,
@@ -103,12 +117,22 @@ def compare(
     """Show what differs between two schemas, or between this database and what the plan's applied steps make. Exit 1 where anything does.
 
     Reads PostgreSQL's catalogue, so what means the same is the same however it was written. SQL files are loaded into a scratch
-    database, which is dropped again.
+    database, which is dropped again. With --mapping: what is lost or narrowed between legacy and the target; exit 1 where anything is.
     """
     from crmshift.cli.output import count, print_json
     from crmshift.compare import difference, sources
     from crmshift.compare import snapshot as snapshots
 
+    if mapping or profile:
+        from crmshift.cli.compare_mapping import compare_mapping, refuse_others
+
+        refuse_others(mapping, a, b, schema, only, ignore, column_order, snapshot)
+        as_document = format is Format.JSON
+        raise typer.Exit(
+            compare_mapping(
+                dsn, lambda c: compiled_plan(c, name, project), scratch, profiled=profile, as_document=as_document
+            )
+        )
     kinds, patterns = [_kind(text) for text in only or ()], [_pattern(text) for text in ignore or ()]
     if snapshot is not None:
         taken = _this(a, dsn, schema or [], scratch)

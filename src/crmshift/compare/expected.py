@@ -6,8 +6,8 @@ Only what crmshift makes is compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,11 @@ from crmshift.compare.read import read
 from crmshift.compare.scratch import workshop
 from crmshift.compare.sources import database_name
 from crmshift.db import Connection, fetch_value
-from crmshift.errors import DatabaseError, UsageError
+from crmshift.errors import CrmshiftError, DatabaseError, UsageError
 from crmshift.preflight import SHARED_TABLES
 
 if TYPE_CHECKING:
-    from crmshift.steps import Compiled
+    from crmshift.steps import Compiled, Step
 
 OWN_SCHEMA = "crmshift"
 
@@ -54,22 +54,9 @@ def read_both(conn: Connection, compiled_in: Callable[[Connection], Compiled], s
     owner = str(
         fetch_value(conn, "select pg_get_userbyid(nspowner) from pg_namespace where nspname = %s", [OWN_SCHEMA])
     )
-    with (
-        workshop(server, owner=owner, version=live.version, roles_of=conn) as shop,
-        shop.database(owner) as made,
-    ):
-        legacy = {mapping.target for mapping in here.in_direction("to_legacy")} | SHARED_TABLES.keys()
-        for extension in (o for o in live.objects if o.identity.kind is Kind.EXTENSION):
-            with suppress(DatabaseError):  # only those of legacy's types are needed, and will be missed
-                _execute(made, _create_extension(extension))
-        _execute(made, sql.SQL("set role {}").format(sql.Identifier(owner)))
-        for statement in _legacy(live, legacy):
-            _execute(made, statement)
+    with legacy_in_scratch(conn, live, here, server, owner) as made:
         before = read(made, "legacy")
-        for step in compiled_in(made).steps:
-            if step.name in applied and step.transactional:
-                with db.transaction(made):
-                    execute(made, [s.sql for s in step.statements])
+        carry_out(made, [s for s in compiled_in(made).steps if s.name in applied])
         after = read(made, f"plan {here.plan.name}, {len(applied)} of {len(here.plan.steps)} steps applied")
     ours = [o for o in after.objects if o.identity not in before.by_identity]
     # What they are attached to is taken as it is, on both sides.
@@ -79,6 +66,36 @@ def read_both(conn: Connection, compiled_in: Callable[[Connection], Compiled], s
         Schema.of(live.name, live.version, {*_made_by_us(live, ours, owner), *given}),
         Schema.of(after.name, after.version, {*ours, *given}),
     )
+
+
+@contextmanager
+def legacy_in_scratch(
+    conn: Connection, live: Schema, compiled: Compiled, server: Connection | None, owner: str
+) -> Iterator[Connection]:
+    """A scratch database that belongs to `owner` and holds the legacy tables as the live one has them; a connection as that role."""
+    with (
+        workshop(server, owner=owner, version=live.version, roles_of=conn) as shop,
+        shop.database(owner) as made,
+    ):
+        legacy = {mapping.target for mapping in compiled.in_direction("to_legacy")} | SHARED_TABLES.keys()
+        for extension in (o for o in live.objects if o.identity.kind is Kind.EXTENSION):
+            with suppress(DatabaseError):  # only those of legacy's types are needed, and will be missed
+                _execute(made, _create_extension(extension))
+        _execute(made, sql.SQL("set role {}").format(sql.Identifier(owner)))
+        for statement in tables_as_they_are(live, legacy):
+            _execute(made, statement)
+        yield made
+
+
+def carry_out(made: Connection, steps: Iterable[Step]) -> None:
+    """Carry out steps in a scratch database, but for those that move or look at rows."""
+    for step in (s for s in steps if s.transactional):
+        try:
+            with db.transaction(made):
+                execute(made, [s.sql for s in step.statements])
+        except CrmshiftError as error:
+            error.message = f"Step {step.name} cannot be carried out in a scratch database: {error.message}"
+            raise
 
 
 def _execute(conn: Connection, statement: sql.SQL | sql.Composed) -> None:
@@ -138,7 +155,7 @@ def _create_extension(extension: Object) -> sql.Composed:
     )
 
 
-def _legacy(live: Schema, tables: set[str]) -> Iterator[sql.Composed]:
+def tables_as_they_are(live: Schema, tables: set[str]) -> Iterator[sql.Composed]:
     """Statements that make tables, without rows: types, sequences, columns, keys and partitions; no defaults, checks, triggers or rights."""
     wanted = {i for i in live.by_identity if i.kind is Kind.TABLE and f"{i.schema}.{i.name}" in tables}
     while partitions := {

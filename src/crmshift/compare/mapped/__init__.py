@@ -1,0 +1,1 @@
+"""Compares legacy with the target through the mapping: where each column goes, and what is lost or narrowed on the way."""
