@@ -71,3 +71,13 @@ def address(o: Object) -> str:
     if kind is Kind.USER_MAPPING:
         return f"user mapping for {quoted(text(o, 'user'))} server {quoted(text(o, 'server'))}"
     return f"{word(kind)} {name(i)}"
+
+
+def referenced(o: Object) -> list[str]:
+    """The table that a foreign key refers to, where it is another than its own."""
+    if text(o, "type") != "foreign key":
+        return []
+    tables = {
+        qualified(i.schema, i.parent) for i in o.depends_on if i.kind in (Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX)
+    }
+    return sorted(tables - {holder(o)})

@@ -99,6 +99,8 @@ def alter(a: Alteration) -> list[Statement]:
 def _owner(a: Alteration) -> list[Statement]:
     if not a.new or a.now.identity.kind is Kind.EXTENSION:
         return []
+    if a.new == a.b.loaded_by and a.was is None:
+        return []  # whoever runs the script, as nobody named another
     if a.now.identity.kind is Kind.SEQUENCE and (
         "identity of" in a.now.attributes or (a.was is not None and "owned by" in a.was.attributes)
     ):
@@ -239,7 +241,11 @@ def _option(given: str) -> tuple[str, str | None]:
 
 def place_partition(a: Alteration) -> list[Statement]:
     """ATTACH PARTITION; where it was one elsewhere or with other bounds, DETACH before it."""
-    if a.change.attribute == "bounds" and a.was is not None and text(a.was, "partition of") != text(a.now, "partition of"):
+    if (
+        a.change.attribute == "bounds"
+        and a.was is not None
+        and text(a.was, "partition of") != text(a.now, "partition of")
+    ):
         return []
     if a.change.attribute == "bounds" and a.was is None:
         return []
@@ -300,7 +306,7 @@ def _column_type(a: Alteration) -> list[Statement]:
         hazards.insert(0, rewrites(a.on))
     if conversion.may_lose and "generated" not in a.now.attributes:
         hazards.insert(0, loses(f"values of {a.on}.{a.column} that {new} cannot hold are rounded or cut"))
-    elif conversion.rewrites or user_defined:
+    elif conversion.may_fail or user_defined:
         hazards.append(may_fail(f"where a value of {a.on}.{a.column} is none of {new}"))
     said = a.of_column(f"type {new}{collation}{using}", *hazards)
     if using and "default" in a.was.attributes:
@@ -314,21 +320,22 @@ def _collation(a: Alteration) -> list[Statement]:
     if a.was is not None and text(a.was, "type") != text(a.now, "type"):
         return []  # said with the type
     collation = a.new or 'pg_catalog."default"'
-    return a.of_column(f"type {text(a.now, 'type')} collate {collation}", scans(a.on, "its indexes are built anew"), locks(a.on))
+    return a.of_column(
+        f"type {text(a.now, 'type')} collate {collation}", scans(a.on, "its indexes are built anew"), locks(a.on)
+    )
 
 
 def _not_null(a: Alteration) -> list[Statement]:
     if not a.new:
         return a.of_column("drop not null")
-    if a.old and a.new:
-        dropped = a.of_column("drop not null")
-    else:
-        dropped = []
+    dropped = a.of_column("drop not null") if a.old else []
     if "not valid" in a.new or "not inherited" in a.new:
-        constraint = text(a.now, "not null constraint") or shortened(f"{a.now.identity.parent}_{a.now.identity.name}_not_null")
+        constraint = text(a.now, "not null constraint") or shortened(
+            f"{a.now.identity.parent}_{a.now.identity.name}_not_null"
+        )
         ending = (" no inherit" if "not inherited" in a.new else "") + (" not valid" if "not valid" in a.new else "")
         return dropped + a.table(f"add constraint {quoted(constraint)} not null {a.column}{ending}")
-    if a.fresh or "identity" in a.now.attributes and "identity" not in (a.was.attributes if a.was else {}):
+    if a.fresh or ("identity" in a.now.attributes and "identity" not in (a.was.attributes if a.was else {})):
         return dropped + a.of_column("set not null", scans(a.on, "reads and writes wait"), locks(a.on))
     # A check that is validated while others read and write spares SET NOT NULL its scan under the lock.
     check = quoted(shortened(f"{a.now.identity.name}_is_not_null"))
@@ -487,7 +494,9 @@ def _comment_on_index(a: Alteration) -> list[Statement]:
 
 def _triggers_of_constraint(a: Alteration) -> list[Statement]:
     """Of a foreign key those on its own table: they have no names that could be written down."""
-    verb = {"": "enable", "disabled": "disable", "on replicas only": "enable replica", "always": "enable always"}.get(a.new)
+    verb = {"": "enable", "disabled": "disable", "on replicas only": "enable replica", "always": "enable always"}.get(
+        a.new
+    )
     if verb is None:
         raise CannotBeMade("its triggers fire at different times")
     tables = "tgrelid" if not a.new else literal(a.on) + "::regclass"
@@ -554,7 +563,11 @@ _FIRES = {
 
 def _trigger(a: Alteration) -> list[Statement]:
     definition = text(a.now, "definition")
-    if a.was is None or definition.startswith("CREATE CONSTRAINT") or text(a.was, "definition").startswith("CREATE CONSTRAINT"):
+    if (
+        a.was is None
+        or definition.startswith("CREATE CONSTRAINT")
+        or text(a.was, "definition").startswith("CREATE CONSTRAINT")
+    ):
         raise Remake
     replaced = definition.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)
     said = a.one(replaced, locks(a.on, reads=False))
@@ -599,9 +612,7 @@ def _routine(a: Alteration) -> list[Statement]:
 def _first_of_routine(a: Alteration) -> str:
     assert a.was is not None
     names = [*dict.fromkeys([*a.was.attributes, *a.now.attributes])]
-    return next(
-        n for n in names if n not in make.EVERYWHERE and a.was.attributes.get(n) != a.now.attributes.get(n)
-    )
+    return next(n for n in names if n not in make.EVERYWHERE and a.was.attributes.get(n) != a.now.attributes.get(n))
 
 
 def _replaceable(was: Object, now: Object) -> bool:
@@ -673,12 +684,10 @@ def _labels(a: Alteration) -> list[Statement]:
     for position, label in enumerate(new):
         if label in old:
             continue
-        if position:
-            place = f"after {literal(new[position - 1])}"
-        else:
-            place = f"before {literal(old[0])}" if old else ""
+        before = f" before {literal(old[0])}" if old else ""
+        place = f" after {literal(new[position - 1])}" if position else before
         # In one transaction with what uses the label, it would fail.
-        said += a.one(f"alter {address(a.now)} add value {literal(label)} {place}".rstrip(), transactional=False)
+        said += a.one(f"alter {address(a.now)} add value {literal(label)}{place}", transactional=False)
     return said
 
 
@@ -730,7 +739,9 @@ def _mappings(a: Alteration) -> list[Statement]:
         if token in old and token not in new:
             said += a.one(f"alter {address(a.now)} drop mapping for {token}")
         elif old.get(token) != new[token]:
-            said += a.one(f"alter {address(a.now)} {'alter' if token in old else 'add'} mapping for {token} with {new[token]}")
+            said += a.one(
+                f"alter {address(a.now)} {'alter' if token in old else 'add'} mapping for {token} with {new[token]}"
+            )
     return said
 
 
@@ -757,7 +768,10 @@ def _extension_version(a: Alteration) -> list[Statement]:
     old, new = ([int(n) for n in re.findall(r"\d+", v)] for v in (a.old, a.new))
     if new < old:
         raise Remake
-    return a.one(f"alter {address(a.now)} update to {literal(a.new)}", may_fail("where there is no way from the one version to the other"))
+    return a.one(
+        f"alter {address(a.now)} update to {literal(a.new)}",
+        may_fail("where there is no way from the one version to the other"),
+    )
 
 
 def _event_trigger_fires(a: Alteration) -> list[Statement]:

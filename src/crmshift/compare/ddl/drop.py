@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmshift.compare.ddl.address import address, holder, name, parts, text
+from crmshift.compare.ddl.address import address, holder, name, parts, referenced, text
 from crmshift.compare.ddl.grants import default_privileges
 from crmshift.compare.ddl.names import qualified, quoted
 from crmshift.compare.ddl.statement import Hazard, Statement, locks, loses
@@ -23,7 +23,7 @@ def drop(o: Object, schema: Schema, *, remade: bool = False, called: str | None 
     if i.kind is Kind.CONSTRAINT:
         kind = "domain" if text(o, "of") == "domain" else "table"
         sql = f"alter {kind} {holder(o)} drop constraint {quoted(i.name)}"
-        return [Statement(sql, i, () if kind == "domain" else (locks(holder(o), *_referenced(o)),))]
+        return [Statement(sql, i, () if kind == "domain" else (locks(holder(o), *referenced(o)),))]
     if i.kind is Kind.INDEX:
         owner = schema.holder(i)
         plain = remade or (owner is not None and "partitioned by" in schema.by_identity[owner].attributes)
@@ -32,13 +32,6 @@ def drop(o: Object, schema: Schema, *, remade: bool = False, called: str | None 
         return [Statement(f"drop {address(o)}", i, (locks(holder(o)),))]
     subject = address(o) if called is None else f"{address(o).split(' ')[0]} {called}"
     return [Statement(f"drop {subject}", i, _hazards(o))]
-
-
-def _referenced(o: Object) -> list[str]:
-    """The other table of a foreign key."""
-    if text(o, "type") != "foreign key":
-        return []
-    return [name(i) for i in sorted(o.depends_on, key=lambda i: i.sort_key) if i.kind is Kind.TABLE]
 
 
 def _hazards(o: Object) -> tuple[Hazard, ...]:

@@ -7,8 +7,7 @@ import re
 from psycopg import sql
 
 # What quote_ident quotes; a word too many does no harm.
-_WORDS = frozenset(
-    """
+_RESERVED = """
     all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast char
     character check coalesce collate collation column concurrently constraint create cross current_catalog current_date
     current_role current_schema current_time current_timestamp current_user dec decimal default deferrable desc distinct do
@@ -20,8 +19,8 @@ _WORDS = frozenset(
     session_user setof similar smallint some substring symmetric system_user table tablesample then time timestamp to
     trailing treat trim true union unique user using values varchar variadic verbose when where window with xmlattributes
     xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
-    """.split()
-)
+"""
+_WORDS = frozenset(_RESERVED.split())
 LONGEST = 63
 """Bytes of a name that PostgreSQL keeps."""
 

@@ -15,7 +15,16 @@ from crmshift.compare.model import Identity, Kind, Object, Schema
 _ASKED = frozenset(
     {
         *(Kind.TABLE, Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX, Kind.VIEW, Kind.MATERIALIZED_VIEW, Kind.SEQUENCE),
-        *(Kind.ENUM, Kind.DOMAIN, Kind.COMPOSITE_TYPE, Kind.TRIGGER, Kind.POLICY, Kind.FUNCTION, Kind.PROCEDURE, Kind.SCHEMA),
+        *(
+            Kind.ENUM,
+            Kind.DOMAIN,
+            Kind.COMPOSITE_TYPE,
+            Kind.TRIGGER,
+            Kind.POLICY,
+            Kind.FUNCTION,
+            Kind.PROCEDURE,
+            Kind.SCHEMA,
+        ),
     }
 )
 
@@ -30,7 +39,9 @@ class Question:
 
     @property
     def text(self) -> str:
-        return f"Was {self.old} renamed to {self.new.name}? Then this, in place of dropping the one and making the other:"
+        return (
+            f"Was {self.old} renamed to {self.new.name}? Then this, in place of dropping the one and making the other:"
+        )
 
 
 def questions(comparison: Comparison) -> Iterator[Question]:
@@ -74,7 +85,11 @@ def _rename(old: Object, new: Object) -> str:
         return f"alter {i.kind} {quoted(i.name)} on {holder(old)} rename to {to}"
     if i.kind is Kind.INDEX:
         return f"alter index {qualified(i.schema, i.name)} rename to {to}"
-    return f"alter {address(old)} rename to {to}" if old.identity.parent else f"alter {_word(old)} {name(i)} rename to {to}"
+    return (
+        f"alter {address(old)} rename to {to}"
+        if old.identity.parent
+        else f"alter {_word(old)} {name(i)} rename to {to}"
+    )
 
 
 def _word(o: Object) -> str:

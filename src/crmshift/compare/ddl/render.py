@@ -12,10 +12,9 @@ from crmshift.compare.model import Identity
 
 def render(comparison: Comparison, script: Script, trial: Trial) -> str:
     """The whole text; it ends with a line's end."""
-    lines = [*_head(comparison, script, trial), ""]
+    lines = [*_head(comparison, script, trial)]
     if script.entries:
-        lines += [f"{setting};" for setting in SETTINGS] + [""]
-        lines += _body(script)
+        lines += ["", *(f"{setting};" for setting in SETTINGS), *_body(script)]
     return "\n".join(lines) + "\n"
 
 
@@ -36,23 +35,32 @@ def _body(script: Script) -> Iterator[str]:
         asked.setdefault(q.old, []).extend([f"-- {_line(q.text)}", *_commented(q.sql)])
         asked.setdefault(q.new, []).append(f"-- See the question at {_line(str(q.old))}.")
     within: bool | None = None
+    about: Identity | None = None
     for entry in script.entries:
         statement = entry.statement
         if not entry.withheld and within is not statement.transactional:
             yield from _leave(within)
             within = statement.transactional
-            yield from ["begin;", ""] if within else ["-- Outside of transactions: it waits, and nobody waits for it.", "set lock_timeout = 0;", ""]
-        yield f"-- {_line(str(statement.about))}"
-        yield from asked.pop(statement.about, ())
+            yield from _enter(within)
+            about = None
+        if statement.about != about or statement.hazards:
+            yield from ["", f"-- {_line(str(statement.about))}"]
+        about = statement.about
+        yield from asked.pop(about, ())
         yield from _statement(entry)
-        yield ""
     yield from _leave(within)
+
+
+def _enter(within: bool) -> list[str]:
+    if within:
+        return ["", "begin;"]
+    return ["", "-- Outside of transactions: it waits, and nobody waits for it.", "set lock_timeout = 0;"]
 
 
 def _leave(within: bool | None) -> list[str]:
     if within is None:
         return []
-    return ["commit;", ""] if within else [f"{SETTINGS[-1]};", ""]
+    return ["", "commit;"] if within else ["", f"{SETTINGS[-1]};"]
 
 
 def _statement(entry: Entry) -> Iterator[str]:

@@ -39,6 +39,9 @@ class Statement:
     hazards: tuple[Hazard, ...] = ()
     transactional: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sql", self.sql.strip())
+
     @property
     def destructive(self) -> bool:
         """Whether data may be gone after it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from crmshift.compare.ddl import make
-from crmshift.compare.ddl.address import RELATIONS, ROUTINES, TYPES, address, holder, name, parts, text
+from crmshift.compare.ddl.address import RELATIONS, ROUTINES, TYPES, address, holder, name, parts, referenced, text
 from crmshift.compare.ddl.alter import Alteration, Remake, alter, attach, validate
 from crmshift.compare.ddl.drop import drop
 from crmshift.compare.ddl.names import qualified, quoted, shortened
@@ -75,7 +75,9 @@ class _Planner:
         for o in a.objects:
             for needed in o.depends_on:
                 self.dependents.setdefault(needed, set()).add(o.identity)
-        self._tables = {text(o, "quoted name"): o.identity for s in (a, b) for o in s.objects if o.identity.kind in _TABLES}
+        self._tables = {
+            text(o, "quoted name"): o.identity for s in (a, b) for o in s.objects if o.identity.kind in _TABLES
+        }
         self.found: dict[Key, Step] = {}
 
     def _changes(self, o: Object) -> tuple[Change, ...]:
@@ -103,8 +105,10 @@ class _Planner:
     def _close(self) -> None:
         """What is dropped takes along what belongs to it, and what stands on it."""
         for i in sorted(self.changes, key=lambda i: i.sort_key):
-            if self._must_be_remade(i):
-                self._remake(i)
+            for attribute in self._without_alter(i):
+                # That a column is its parent's alone is said when its table is made.
+                owner = self.a.holder(i) if attribute == "inherited" else None
+                self._remake(owner or i)
         done: set[Identity] = set()
         news = True
         while news:
@@ -116,7 +120,11 @@ class _Planner:
             for i in sorted(self.changes.keys() - self.drops, key=lambda i: i.sort_key):
                 if i.kind is Kind.COLUMN and (self._changes_type(i) or i in self.retyped):
                     for y in self.dependents.get(i, ()):
-                        stands = y.kind in _ON_COLUMNS or (y.kind is Kind.COLUMN and y in self.a.by_identity and "generated" in self.a.by_identity[y].attributes)
+                        stands = y.kind in _ON_COLUMNS or (
+                            y.kind is Kind.COLUMN
+                            and y in self.a.by_identity
+                            and "generated" in self.a.by_identity[y].attributes
+                        )
                         news |= stands and self._remake(y)
         for i in self.makes.copy():
             if i.kind in RELATIONS or i.kind is Kind.DOMAIN or i.kind is Kind.COMPOSITE_TYPE:
@@ -125,17 +133,17 @@ class _Planner:
     def _changes_type(self, i: Identity) -> bool:
         return any(c.attribute in ("type", "collation") for c in self.changes.get(i, ()))
 
-    def _must_be_remade(self, i: Identity) -> bool:
+    def _without_alter(self, i: Identity) -> Iterator[str]:
+        """The attributes that differ and that no ALTER changes."""
         for change in self.changes[i]:
             if self._with_parent(i, change.attribute):
                 continue
             try:
                 alter(self._alteration(i, change))
             except Remake:
-                return True
+                yield change.attribute
             except CannotBeMade:
                 continue
-        return False
 
     def _drop_along(self, i: Identity) -> None:
         if self.a.by_identity[i].identity.kind in RELATIONS | {Kind.DOMAIN, Kind.COMPOSITE_TYPE}:
@@ -199,7 +207,10 @@ class _Planner:
         table = schema.by_identity[owner]
         for parent in (text(table, "partition of"), *parts(table.attributes.get("inherits"))):
             above = self._tables.get(parent)
-            if above is not None and (found := Identity(Kind.COLUMN, above.schema, above.name, i.name)) in schema.by_identity:
+            if (
+                above is not None
+                and (found := Identity(Kind.COLUMN, above.schema, above.name, i.name)) in schema.by_identity
+            ):
                 return found
         return None
 
@@ -392,7 +403,9 @@ class _Planner:
     def _column_added(self, o: Object) -> list[Statement]:
         on = holder(o)
         hazards = [locks(on)]
-        rewritten = "identity" in o.attributes or text(o, "generated").endswith("stored") or _volatile(text(o, "default"))
+        rewritten = (
+            "identity" in o.attributes or text(o, "generated").endswith("stored") or _volatile(text(o, "default"))
+        )
         if rewritten:
             hazards.insert(0, rewrites(on))
         if "not null" in o.attributes and not {"default", "identity", "generated"} & o.attributes.keys():
@@ -425,8 +438,7 @@ class _Planner:
             unvalidated = " not valid" if self._added_unvalidated(o) else ""
             return [Statement(make.create(o, self.b) + unvalidated, i)]
         if self._added_unvalidated(o):
-            referenced = [name(t) for t in o.depends_on if t.kind is Kind.TABLE and name(t) != on]
-            hazard = locks(on, *sorted(referenced), reads=kind != "foreign key")
+            hazard = locks(on, *referenced(o), reads=kind != "foreign key")
             return [Statement(f"{make.create(o, self.b)} not valid", i, (hazard,))]
         definition = text(o, "index definition")
         if kind in ("primary key", "unique") and self._builds_online(o):
@@ -456,7 +468,12 @@ class _Planner:
     def _builds_online(self, o: Object) -> bool:
         definition = text(o, "index definition")
         overlaps = "WITHOUT OVERLAPS" in text(o, "definition")
-        return bool(definition) and "index is part of" not in o.attributes and not overlaps and not self._partitioned(o.identity)
+        return (
+            bool(definition)
+            and "index is part of" not in o.attributes
+            and not overlaps
+            and not self._partitioned(o.identity)
+        )
 
     def _find_swaps(self) -> None:
         """Indexes that are made anew under another name before the old one goes, so that there is always one."""
@@ -465,7 +482,9 @@ class _Planner:
             if i.kind not in (Kind.INDEX, Kind.CONSTRAINT) or self._fresh(i) or self._partitioned(i):
                 continue
             if i.kind is Kind.CONSTRAINT and not (
-                text(o, "type") in ("primary key", "unique") and self._builds_online(o) and "index definition" in old.details
+                text(o, "type") in ("primary key", "unique")
+                and self._builds_online(o)
+                and "index definition" in old.details
             ):
                 continue
             if {"part of", "index is part of"} & (o.attributes.keys() | old.attributes.keys()):

@@ -10,7 +10,7 @@ import psycopg
 
 from crmshift.compare.ddl.script import SETTINGS, Script, between
 from crmshift.compare.ddl.statement import Statement
-from crmshift.compare.difference import Comparison, Difference, compare
+from crmshift.compare.difference import Difference, compare
 from crmshift.compare.model import Schema
 from crmshift.compare.read import read
 from crmshift.compare.scratch import Workshop, workshop
@@ -45,9 +45,7 @@ class _Failed(Exception):
     """A statement did; says which."""
 
 
-def tried(
-    a: Schema, comparison: Comparison, script: Script, server: Connection | None, roles_of: Connection | None
-) -> Trial:
+def tried(a: Schema, script: Script, server: Connection | None, roles_of: Connection | None) -> Trial:
     """Run the script on a copy of A, what is withheld included, and once more without that.
 
     server: where the scratch database is made; None: on an embedded one.
@@ -101,11 +99,11 @@ def _left(conn: Connection, base: Schema, wanted: Schema) -> list[Difference]:
     found = read(conn, "the scratch copy")
     ours = (o for o in found.objects if o.identity in wanted.by_identity or o.identity not in base.by_identity)
     compared = compare(replace(found, objects=tuple(ours)), wanted)
-    return [d for d in compared.differences if not _only_an_owner_nobody_named(d)]
+    return [d for d in compared.differences if not _only_an_owner_nobody_named(d, wanted.loaded_by)]
 
 
-def _only_an_owner_nobody_named(d: Difference) -> bool:
-    return bool(d.changes) and all(c.attribute == "owner" and c.new is None for c in d.changes)
+def _only_an_owner_nobody_named(d: Difference, loaded_by: str | None) -> bool:
+    return bool(d.changes) and all(c.attribute == "owner" and c.new in (None, loaded_by) for c in d.changes)
 
 
 def _named(left: Sequence[Difference]) -> str:

@@ -29,6 +29,8 @@ class Type:
         found = re.search(r"\((-?\d+(?:,-?\d+)*)\)", printed)
         modifiers = tuple(map(int, found[1].split(","))) if found else ()
         base = re.sub(r"\(.*?\)", "", printed.removesuffix("[]"))
+        if base.startswith("interval"):
+            base = "interval"
         return cls(" ".join(base.split()), modifiers, array)
 
 
@@ -69,6 +71,21 @@ class Conversion:
         return True
 
     @property
+    def may_fail(self) -> bool:
+        """Whether there may be values that cannot be converted."""
+        old, new = self.old, self.new
+        if old.array or new.array:
+            return old.base != new.base or old.array != new.array
+        if new.base in ("text", "character varying") and "." not in old.base:
+            return bool(new.modifiers) and not (
+                old.base == new.base and bool(old.modifiers) and old.modifiers[0] <= new.modifiers[0]
+            )
+        if old.base in _INTEGERS and new.base in _INTEGERS:
+            narrower = _INTEGERS.index(new.base) < _INTEGERS.index(old.base)
+            return narrower or (new.base == "numeric" and bool(new.modifiers) and self.rewrites)
+        return not (old.base in _TIMES and new.base in _TIMES) and old.base != new.base
+
+    @property
     def may_lose(self) -> bool:
         """Whether values may come out changed for good: rounded, cut, or without a part."""
         old, new = self.old, self.new
@@ -79,7 +96,7 @@ class Conversion:
                 return _precision(new) < _precision(old)
             return not (old.base.startswith("timestamp") and new.base.startswith("timestamp")) and old.base != "date"
         if old.base in _INTEGERS[:3]:
-            return new.base in _FLOATS and old.base == "bigint" or (new.base == "real" and old.base == "integer")
+            return (new.base in _FLOATS and old.base == "bigint") or (new.base == "real" and old.base == "integer")
         if old.base == "numeric" or old.base in _FLOATS:
             if new.base == "numeric":
                 return bool(new.modifiers) and _scale(new) < (_scale(old) if old.modifiers else 99)
