@@ -94,7 +94,9 @@ def test_the_sql_makes_a_equal_to_b(
         return
     assert left == [], [s.sql for s in script.active]
     if case not in OTHERWISE_DUMPED:
-        assert normalised(dump(server, a.info.dsn)) == normalised(dump(server, b.info.dsn))
+        assert normalised(dump(server, server.dsn(a.info.dbname))) == normalised(
+            dump(server, server.dsn(b.info.dbname))
+        )
 
 
 @pytest.mark.parametrize("kind", sorted({case.partition("/")[0] for case in CASES}))

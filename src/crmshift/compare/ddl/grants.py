@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crmshift.compare.ddl.address import RELATIONS, ROUTINES, TYPES, address, holder, name, text
+from crmshift.compare.ddl.address import RELATIONS, ROUTINES, TYPES, address, holder, name, parts, text
 from crmshift.compare.ddl.names import quoted
 from crmshift.compare.model import Kind, Object
 
@@ -49,6 +49,36 @@ def default_privileges(o: Object, old: Sequence[str], new: Sequence[str]) -> Ite
         whom = {"its owner": given_by, "PUBLIC": "public"}.get(role, role)
         said = _said(give, ", ".join(privileges), f"on {things}", whom, option)
         yield f"alter default privileges for role {given_by}{where} {said}"
+
+
+_THINGS = {
+    **dict.fromkeys(RELATIONS, "tables"),
+    **dict.fromkeys(ROUTINES, "functions"),
+    **dict.fromkeys(TYPES, "types"),
+    Kind.SEQUENCE: "sequences",
+    Kind.SCHEMA: "schemas",
+}
+
+
+def without_defaults(o: Object, defaults: Iterable[Object]) -> Iterator[str]:
+    """What takes back from a new object that default privileges gave, or took, as it was made."""
+    things = _THINGS.get(o.identity.kind)
+    roles: set[str] = set()
+    given_back: list[str] = []
+    for default in defaults:
+        if default.identity.schema not in ("", o.identity.schema) or not default.identity.name.endswith(
+            f" for {things}"
+        ):
+            continue
+        for g in map(Grant.parse, parts(default.attributes.get("grants"))):
+            if not g.taken and g.role != "its owner":
+                roles.add("public" if g.role == "PUBLIC" else g.role)
+            elif g.taken and g.role == "PUBLIC":
+                given_back.append(g.privilege)
+    if roles:
+        yield f"revoke all on {_subject(o)} from {', '.join(sorted(roles))}"
+    if given_back:
+        yield f"grant {', '.join(sorted(set(given_back)))} on {_subject(o)} to public"
 
 
 def _steps(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, list[str], str, bool]]:

@@ -14,6 +14,7 @@ from crmshift.compare.ddl import make
 from crmshift.compare.ddl.address import RELATIONS, ROUTINES, TYPES, address, holder, name, parts, referenced, text
 from crmshift.compare.ddl.alter import Alteration, Remake, alter, attach, validate
 from crmshift.compare.ddl.drop import drop
+from crmshift.compare.ddl.grants import without_defaults
 from crmshift.compare.ddl.names import qualified, quoted, shortened
 from crmshift.compare.ddl.statement import CannotBeMade, Statement, locks, may_fail, rewrites, scans
 from crmshift.compare.difference import Change
@@ -78,6 +79,7 @@ class _Planner:
         self._tables = {
             text(o, "quoted name"): o.identity for s in (a, b) for o in s.objects if o.identity.kind in _TABLES
         }
+        self.defaults = [o for o in a.objects if o.identity.kind is Kind.DEFAULT_PRIVILEGES]
         self.found: dict[Key, Step] = {}
 
     def _changes(self, o: Object) -> tuple[Change, ...]:
@@ -497,7 +499,7 @@ class _Planner:
 
     def _finish(self, o: Object) -> list[Statement]:
         """What CREATE did not say."""
-        said = []
+        said = [Statement(sql, o.identity) for sql in without_defaults(o, self.defaults)]
         for attribute, value in o.attributes.items():
             if make.made_by_create(o, attribute) and not self._made_otherwise(o, attribute):
                 continue
