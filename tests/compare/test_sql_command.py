@@ -245,6 +245,16 @@ def test_what_cannot_be_tried_or_made_says_so(tmp_path: Path) -> None:
     assert "CANNOT BE MADE: user mapping public on s: the option password may be secret" in answer.out
 
 
+def test_the_order_of_columns_stays(tmp_path: Path) -> None:
+    sides = (
+        *("--from", write_file(tmp_path / "a.sql", "create table t (a int, b int);")),
+        *("--to", write_file(tmp_path / "b.sql", "create table t (b int, a int, c int);")),
+    )
+    document = must(3, "compare", *sides, "--sql", "--format", "json", "--column-order").document["sql"]
+    assert [s["sql"] for s in document["statements"]] == ["alter table public.t add column c integer"]
+    assert [p["why"] for p in document["not_made"]] == ["no statement changes the order of a table's columns"]
+
+
 def test_no_name_becomes_a_statement(made: Callable[[str], str], tmp_path: Path) -> None:
     a = made(TABLE)
     name = "x\n; drop table public.t; --"

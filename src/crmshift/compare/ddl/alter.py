@@ -158,20 +158,22 @@ def _persistence(a: Alteration) -> list[Statement]:
 
 
 def _inherits(a: Alteration) -> list[Statement]:
-    gone, come = (
-        [p for p in parts(v) if p not in parts(w)]
-        for v, w in ((a.change.old, a.change.new), (a.change.new, a.change.old))
-    )
+    """INHERIT; what it inherits no more was let go before."""
+    gone, come = let_go(a.change), [p for p in parts(a.change.new) if p not in parts(a.change.old)]
     if not gone and not come:
         raise Remake
-    return [
-        *(s for p in gone for s in a.table(f"no inherit {p}")),
-        *(s for p in come for s in a.table(f"inherit {p}")),
-    ]
+    return [s for p in come for s in a.table(f"inherit {p}")]
 
 
 def _of_type(a: Alteration) -> list[Statement]:
-    return a.table(f"of {a.new}" if a.new else "not of")
+    return a.table(f"of {a.new}") if a.new else []
+
+
+def let_go(change: Change) -> list[str]:
+    """What a table must not be any more before its columns change: `not of`, `no inherit parent`."""
+    if change.attribute == "of type":
+        return ["not of"] if change.old else []
+    return [f"no inherit {p}" for p in parts(change.old) if p not in parts(change.new)]
 
 
 def _access_method(a: Alteration) -> list[Statement]:
@@ -296,7 +298,7 @@ def _column_type(a: Alteration) -> list[Statement]:
     user_defined = any("." in t for t in (old, new))
     using = ""
     if not conversion.assigns or user_defined:
-        through = "::text" if user_defined else ""
+        through = "" if conversion.casts and not user_defined else "::text"
         using = f" using {a.column}{through}::{new}"
     if "generated" in a.now.attributes:
         using = ""

@@ -175,7 +175,10 @@ def _within_partition(c: Object) -> Object:
 def parent_of(o: Object, schema: Schema) -> Object | None:
     """The table that something is a partition of."""
     called = text(o, "partition of")
-    return next((t for t in schema.objects if called and text(t, "quoted name") == called), None)
+    if not called:
+        return None
+    tables = (t for t in schema.objects if t.identity.kind in (Kind.TABLE, Kind.FOREIGN_TABLE))
+    return next((t for t in tables if text(t, "quoted name") == called), None)
 
 
 def _checks_of_parent(o: Object, schema: Schema) -> Iterator[Object]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crmshift.compare.ddl.order import in_order
 from crmshift.compare.ddl.renames import Question, questions
 from crmshift.compare.ddl.statement import Statement
 from crmshift.compare.ddl.steps import Action, Key, Step, steps
-from crmshift.compare.ddl.target import target
+from crmshift.compare.ddl.target import NOT_A_PROPERTY, target
 from crmshift.compare.difference import Comparison
 from crmshift.compare.model import Identity, Schema
 
@@ -68,10 +68,16 @@ def write(a: Schema, comparison: Comparison, *, allow_destructive: bool) -> Scri
     withheld = set() if allow_destructive else _withheld(ordered)
     return Script(
         tuple(Entry(s, step.key in withheld) for step in ordered for s in step.statements),
-        tuple(Problem(step.key[1], step.problem) for step in ordered if step.problem),
+        (*(Problem(step.key[1], step.problem) for step in ordered if step.problem), *_orders(comparison)),
         tuple(questions(comparison)),
         wanted,
     )
+
+
+def _orders(comparison: Comparison) -> Iterator[Problem]:
+    for d in comparison.differences:
+        if any(c.attribute == NOT_A_PROPERTY for c in d.changes):
+            yield Problem(d.identity, "no statement changes the order of a table's columns")
 
 
 def between(a: Schema, b: Schema) -> list[Statement]:

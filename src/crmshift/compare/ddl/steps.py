@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from crmshift.compare.ddl import make
 from crmshift.compare.ddl.address import RELATIONS, ROUTINES, TYPES, address, holder, name, parts, referenced, text
-from crmshift.compare.ddl.alter import Alteration, Remake, alter, attach, validate
+from crmshift.compare.ddl.alter import Alteration, Remake, alter, attach, let_go, validate
 from crmshift.compare.ddl.drop import drop
 from crmshift.compare.ddl.grants import without_defaults
 from crmshift.compare.ddl.names import qualified, quoted, shortened
@@ -79,6 +79,12 @@ class _Planner:
         self._tables = {
             text(o, "quoted name"): o.identity for s in (a, b) for o in s.objects if o.identity.kind in _TABLES
         }
+        self._columns = {
+            f"{holder(o)}.{quoted(o.identity.name)}": o.identity
+            for s in (a, b)
+            for o in s.objects
+            if o.identity.kind is Kind.COLUMN
+        }
         self.defaults = [o for o in a.objects if o.identity.kind is Kind.DEFAULT_PRIVILEGES]
         self.found: dict[Key, Step] = {}
 
@@ -107,7 +113,7 @@ class _Planner:
     def _close(self) -> None:
         """What is dropped takes along what belongs to it, and what stands on it."""
         for i in sorted(self.changes, key=lambda i: i.sort_key):
-            for attribute in self._without_alter(i):
+            for attribute in [*self._without_alter(i)]:
                 # That a column is its parent's alone is said when its table is made.
                 owner = self.a.holder(i) if attribute == "inherited" else None
                 self._remake(owner or i)
@@ -248,6 +254,9 @@ class _Planner:
                 return self._drop_step(column)
             if "identity of" in o.attributes:
                 return (Action.ALTER, column) if column is not None else None
+        parent = self._tables.get(text(o, "partition of"))
+        if parent is not None and parent in self.drops:
+            return self._drop_step(parent)
         if i.kind is Kind.DEFAULT_PRIVILEGES:
             schema = Identity(Kind.SCHEMA, i.schema, "", i.schema)
             if schema in self.drops:
@@ -259,25 +268,12 @@ class _Planner:
 
     def _two_tables_go(self, o: Object) -> bool:
         owner = self.a.holder(o.identity)
-        others = {i for i in o.depends_on if i.kind is Kind.TABLE and i != owner}
+        others = {self._tables.get(t) for t in referenced(o)}
         return owner in self.drops and bool(others & self.drops)
 
     def _owning_column(self, o: Object) -> Identity | None:
         """The column that a sequence belongs to."""
-        called = text(o, "identity of") or text(o, "owned by")
-        for schema in (self.a, self.b):
-            if schema.by_identity.get(o.identity) is not o:
-                continue
-            if o.identity.parent:
-                for c in schema.children(o.identity.schema, o.identity.parent):
-                    if c.identity.kind is Kind.COLUMN and f"{holder(c)}.{quoted(c.identity.name)}" == called:
-                        return c.identity
-            for table in schema.objects:
-                if called and table.identity.kind in _TABLES and called.startswith(name(table.identity) + "."):
-                    for c in make.columns(table, schema):
-                        if f"{holder(c)}.{quoted(c.identity.name)}" == called:
-                            return c.identity
-        return None
+        return self._columns.get(text(o, "identity of") or text(o, "owned by"))
 
     def _make_step(self, i: Identity) -> Key | None:
         """The step after which an object of B is there."""
@@ -340,7 +336,18 @@ class _Planner:
             return
         step = self._step((Action.DROP, i))
         called = self._aside_name(i) if i in self.aside else None
+        parent = text(self.a.by_identity[i], "partition of")
+        if parent and any(parent in referenced(self.a.by_identity[y]) for y in self._referring(parent)):
+            # A partition that foreign keys refer to can be detached, and not dropped.
+            sql = f"alter table {parent} detach partition {name(i)}"
+            self._said(step, [Statement(sql, i, (locks(parent, name(i)),))])
         self._said(step, drop(self.a.by_identity[i], self.a, remade=i in self.makes, called=called))
+
+    def _referring(self, table: str) -> list[Identity]:
+        """Foreign keys of A to a table."""
+        above = self._tables.get(table)
+        keys = [c.identity for c in self.a.children(above.schema, above.name)] if above else []
+        return [y for k in keys for y in self.dependents.get(k, ()) if y.kind is Kind.CONSTRAINT]
 
     def _aside_name(self, i: Identity) -> str:
         return qualified(i.schema, shortened(i.name[:50] + _RELEASED))
@@ -534,9 +541,13 @@ class _Planner:
             self._said(step, alter(self._alteration(i, kind)))
         if i in self.republished and not {"tables", "schemas"} & {c.attribute for c in self.changes.get(i, ())}:
             self._said(step, [Statement(f"alter {address(now)} set {make.publication_targets(now)}", i)])
-        for change in self.changes.get(i, ()):
+        for change in sorted(self.changes.get(i, ()), key=_goes_first):
             if self._with_parent(i, change.attribute) or (released and change.attribute == "default"):
                 continue
+            if i.kind in _TABLES and change.attribute in ("of type", "inherits"):
+                for words in let_go(change):
+                    sql = f"alter table {name(i)} {words}"
+                    self._said(self._step((Action.RELEASE, i)), [Statement(sql, i, (locks(name(i)),))])
             place = (i.kind, change.attribute) in make.OWN_STEP
             where = self._step((Action.PLACE, i)) if place else step
             if released and i.kind in _TABLES and change.attribute in ("partition of", "bounds"):
@@ -567,6 +578,9 @@ class _Planner:
 
     def _order_drop(self, i: Identity) -> None:
         key = self._drop_step(i)
+        owner = self.a.holder(i)
+        if owner is not None:
+            self._after(key, (Action.RELEASE, owner))
         if i in self.aside:
             self._after(key, (Action.RELEASE, i), (Action.MAKE, i))
         for y in self.dependents.get(i, ()):
@@ -599,6 +613,8 @@ class _Planner:
                 elif needed in self.changes and needed.kind in {Kind.COLUMN, *TYPES}:
                     self._after(k, (Action.ALTER, needed))
             owner = self.b.holder(i)
+            if owner is not None:
+                self._after(k, (Action.RELEASE, owner))
             if owner is not None and owner in self.makes:
                 self._after(k, self._make_step(owner))
             home = Identity(Kind.SCHEMA, i.schema, "", i.schema)
@@ -618,6 +634,11 @@ class _Planner:
     def _order_place(self, o: Object) -> None:
         i = o.identity
         place = (Action.PLACE, i)
+        if i.kind in _TABLES and i not in self.makes:
+            for c in make.columns(o, self.b):
+                if c.identity in self.makes:
+                    self._after((Action.ALTER, i), self._make_step(c.identity))
+                self._after((Action.ALTER, i), (Action.ALTER, c.identity))
         if i.kind is Kind.TABLE:
             tables = [i]
             parent = self._tables.get(text(o, "partition of"))
@@ -644,13 +665,15 @@ class _Planner:
             if column is not None and column in self.makes:
                 self._after(place, self._make_step(column))
         if i.kind is Kind.TRIGGER and o.derived:
-            for other in self.makes:
-                if other.kind is Kind.TRIGGER and other.name == i.name:
+            for other in self._made_of(Kind.TRIGGER):
+                if other.name == i.name:
                     self._after((Action.ALTER, i), self._make_step(other))
         if i.kind is Kind.OPERATOR_FAMILY:
-            for other in self.makes:
-                if other.kind is Kind.OPERATOR_CLASS:
-                    self._after(place, self._make_step(other))
+            for other in self._made_of(Kind.OPERATOR_CLASS):
+                self._after(place, self._make_step(other))
+
+    def _made_of(self, kind: Kind) -> list[Identity]:
+        return [i for i in self.makes if i.kind is kind]
 
     def _in_the_way(self, i: Identity) -> Iterator[Identity]:
         """What has the name that something is to get."""
@@ -670,6 +693,11 @@ def _name_space(i: Identity) -> tuple[str, str, str]:
     if i.kind in ROUTINES:
         return ("routine", i.schema, i.name)
     return (i.kind.value, i.schema, f"{i.parent}.{i.name}")
+
+
+def _goes_first(change: Change) -> int:
+    """What must be gone before another attribute can be changed: an identity before NOT NULL and the type."""
+    return 0 if change.attribute == "identity" and change.new is None else 1
 
 
 def _volatile(default: str) -> bool:

@@ -10,6 +10,9 @@ from dataclasses import replace
 from crmshift.compare.difference import Change, Comparison
 from crmshift.compare.model import Identity, Object, Schema, Value
 
+NOT_A_PROPERTY = "order of columns"
+"""It differs where it was asked for, and no table can be given another."""
+
 
 def target(a: Schema, comparison: Comparison) -> Schema:
     """A as a whole, changed as the comparison says. a: may hold more than what was compared."""
@@ -55,6 +58,8 @@ def _added(o: Object, a: Schema, b: Schema) -> Object:
 def _changed(old: Object, new: Object, changes: tuple[Change, ...]) -> Object:
     attributes: dict[str, Value] = dict(old.attributes)
     for change in changes:
+        if change.attribute == NOT_A_PROPERTY:
+            continue
         value = change.new
         if change.elements is not None and change.attribute == "grants":  # others' grants were not compared
             gone, come = change.elements

@@ -55,6 +55,11 @@ class Conversion:
         return any(self.old.base in group and self.new.base in group for group in _GROUPS)
 
     @property
+    def casts(self) -> bool:
+        """Whether it converts when told to; else it goes through text."""
+        return self.assigns or {self.old.base, self.new.base} == {"boolean", "integer"}
+
+    @property
     def rewrites(self) -> bool:
         """Whether every row is written anew."""
         if self.old.array or self.new.array:
