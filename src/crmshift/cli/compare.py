@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
+    from crmshift.compare.ddl.script import Script
+    from crmshift.compare.ddl.trial import Trial
     from crmshift.compare.difference import Change, Comparison, Pattern
     from crmshift.compare.model import Kind, Schema, Value
+    from crmshift.compare.sources import Source
+    from crmshift.db import Connection
 
 EXAMPLES = """
 [bold]Examples[/bold]\n
@@ -33,6 +39,7 @@ crmshift compare · does this database hold what the plan's applied steps say?\n
 crmshift compare --from postgresql://a/crm --to postgresql://b/crm --ignore @owner\n
 crmshift compare --from postgresql://a/crm --to schema/ --schema public --only index\n
 crmshift compare --mapping --profile · where each legacy column goes, and what is lost on the way\n
+crmshift compare --from postgresql://a/crm --to schema/ --sql > mend.sql · what makes A equal to B\n
 crmshift compare --snapshot before.json · keep a schema, to compare with later: --from before.json
 """
 MARKS = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]"}
@@ -78,6 +85,19 @@ def compare(
     column_order: Annotated[
         bool, typer.Option("--column-order", help="The order of a table's columns counts too.")
     ] = False,
+    sql: Annotated[
+        bool,
+        typer.Option(
+            "--sql",
+            help="Print the SQL that makes A equal to B, tried on a scratch copy of A; with --format json beside the differences.",
+        ),
+    ] = False,
+    allow_destructive: Annotated[
+        bool,
+        typer.Option(
+            "--allow-destructive", help="Of that SQL, statements that lose data too; else they are commented out."
+        ),
+    ] = False,
     snapshot: Annotated[
         Path | None,
         typer.Option(
@@ -114,7 +134,7 @@ def compare(
     project: ProjectFolder = None,
     format: OutputFormat = Format.TEXT,
 ) -> None:
-    """Show what differs between two schemas, or between this database and what the plan's applied steps make. Exit 1 where anything does.
+    """Show what differs between two schemas, or between this database and what the plan's applied steps make. Exit 1 where anything does; 3 where --sql cannot make all of it equal.
 
     Reads PostgreSQL's catalogue, so what means the same is the same however it was written. SQL files are loaded into a scratch
     database, which is dropped again. With --mapping: what is lost or narrowed between legacy and the target; exit 1 where anything is.
@@ -126,13 +146,15 @@ def compare(
     if mapping or profile:
         from crmshift.cli.compare_mapping import compare_mapping, refuse_others
 
-        refuse_others(mapping, a, b, schema, only, ignore, column_order, snapshot)
+        refuse_others(mapping, a, b, schema, only, ignore, column_order, snapshot, sql)
         as_document = format is Format.JSON
         raise typer.Exit(
             compare_mapping(
                 dsn, lambda c: compiled_plan(c, name, project), scratch, profiled=profile, as_document=as_document
             )
         )
+    if allow_destructive and not sql:
+        raise UsageError("--allow-destructive is for the SQL that --sql prints.", hint="Add --sql.")
     kinds, patterns = [_kind(text) for text in only or ()], [_pattern(text) for text in ignore or ()]
     if snapshot is not None:
         taken = _this(a, dsn, schema or [], scratch)
@@ -148,17 +170,87 @@ def compare(
             f"--{'to' if b is None else 'from'} is missing: two sides are compared.",
             hint="Give both, or none to compare this database with the plan.",
         )
-    if a is not None and b is not None:
-        left, right = sources.read_all([sources.Source.parse(a), sources.Source.parse(b)], schema or [], scratch)
+    between = [sources.Source.parse(text) for text in (a, b) if text is not None]
+    if between:
+        left, right = sources.read_all(between, schema or [], scratch)
+        # What stands on what is changed may be in other schemas.
+        whole = sources.read_all(between[:1], [], scratch)[0] if sql and schema else left
     else:
-        left, right = _drift(dsn, name, project, schema or [], scratch)
+        left, right, whole = _drift(dsn, name, project, schema or [], scratch)
     result = difference.compare(left, right, only=kinds, ignore=patterns, column_order=column_order)
     status = ExitStatus.OK if result.same else ExitStatus.NO
+    if not sql:
+        if format is Format.JSON:
+            print_json("compare", status, as_json(result))
+        else:
+            print_comparison(result)
+        raise typer.Exit(status)
+    with _scratch(between, dsn, scratch) as (server, roles_of):
+        script, trial = _script(whole, result, allow_destructive, server, roles_of)
+    if not result.same and (trial.failed or not script.complete):
+        status = ExitStatus.REFUSED
     if format is Format.JSON:
-        print_json("compare", status, as_json(result))
+        print_json("compare", status, {**as_json(result), "sql": script_as_json(script, trial)})
     else:
-        print_comparison(result)
+        from crmshift.compare.ddl.render import render
+
+        print(render(result, script, trial), end="")
     raise typer.Exit(status)
+
+
+@contextmanager
+def _scratch(
+    between: list[Source], dsn: str | None, scratch: str | None
+) -> Iterator[tuple[Connection | None, Connection | None]]:
+    """Where the SQL is tried, and a connection to where the roles are that it names."""
+    from crmshift.compare import sources
+
+    if between:
+        with sources.scratch_for(between, scratch) as found:
+            yield found
+    else:
+        with connected(dsn, "compare", read_only=True) as conn, sources.scratch_server(scratch, conn) as server:
+            yield server, conn
+
+
+def _script(
+    whole: Schema, result: Comparison, allow_destructive: bool, server: Connection | None, roles_of: Connection | None
+) -> tuple[Script, Trial]:
+    from crmshift.compare.ddl.script import write
+    from crmshift.compare.ddl.trial import Outcome, Trial, tried
+
+    script = write(whole, result, allow_destructive=allow_destructive)
+    if result.same:
+        return script, Trial(Outcome.EQUAL, "They are the same: there is nothing to do.")
+    return script, tried(whole, script, server, roles_of)
+
+
+def script_as_json(script: Script, trial: Trial) -> dict[str, Any]:
+    """The SQL that makes A equal to B, for a JSON document."""
+    from crmshift.compare.ddl.script import SETTINGS
+    from crmshift.compare.snapshot import identity_as_json
+
+    return {
+        "complete": script.complete,
+        "trial": {"outcome": trial.outcome.value, "text": trial.text},
+        "settings": list(SETTINGS),
+        "statements": [
+            {
+                "sql": e.statement.sql,
+                "about": identity_as_json(e.statement.about),
+                "hazards": [{"kind": h.danger.value, "text": h.text} for h in e.statement.hazards],
+                "destructive": e.statement.destructive,
+                "withheld": e.withheld,
+                "transactional": e.statement.transactional,
+            }
+            for e in script.entries
+        ],
+        "not_made": [{"about": identity_as_json(p.about), "why": p.text} for p in script.problems],
+        "questions": [
+            {"from": identity_as_json(q.old), "to": identity_as_json(q.new), "text": q.text, "sql": q.sql}
+            for q in script.questions
+        ],
+    }
 
 
 def _this(source: str | None, dsn: str | None, schemas: list[str], scratch: str | None) -> Schema:
@@ -173,12 +265,12 @@ def _this(source: str | None, dsn: str | None, schemas: list[str], scratch: str 
 
 def _drift(
     dsn: str | None, name: str, project: Path | None, schemas: list[str], scratch: str | None
-) -> tuple[Schema, Schema]:
+) -> tuple[Schema, Schema, Schema]:
     from crmshift.compare import expected, sources
 
     with connected(dsn, "compare", read_only=True) as conn, sources.scratch_server(scratch, conn) as server:
         drift = expected.read_both(conn, lambda c: compiled_plan(c, name, project), server)
-    return sources.only(drift.live, schemas), sources.only(drift.expected, schemas)
+    return sources.only(drift.live, schemas), sources.only(drift.expected, schemas), drift.whole
 
 
 def _kind(text: str) -> Kind:

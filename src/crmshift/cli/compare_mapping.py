@@ -26,7 +26,7 @@ def refuse_others(mapping: bool, *others: object) -> None:
         raise UsageError("--profile counts what --mapping finds.", hint="Run crmshift compare --mapping --profile")
     if any(others):
         raise UsageError(
-            "--mapping compares legacy with the target in one database; --from, --to, --schema, --only, --ignore, --column-order and --snapshot do not go with it.",
+            "--mapping compares legacy with the target in one database; --from, --to, --schema, --only, --ignore, --column-order, --snapshot and --sql do not go with it.",
             hint="Leave them out.",
         )
 

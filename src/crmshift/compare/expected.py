@@ -31,10 +31,11 @@ OWN_SCHEMA = "crmshift"
 
 @dataclass(frozen=True)
 class Drift:
-    """The two sides to compare: the live database and what the plan says, each only as far as crmshift makes it."""
+    """The two sides to compare: the live database and what the plan says, each only as far as crmshift makes it. whole: all of the first."""
 
     live: Schema
     expected: Schema
+    whole: Schema
 
 
 def read_both(conn: Connection, compiled_in: Callable[[Connection], Compiled], server: Connection | None) -> Drift:
@@ -65,6 +66,7 @@ def read_both(conn: Connection, compiled_in: Callable[[Connection], Compiled], s
     return Drift(
         Schema.of(live.name, live.version, {*_made_by_us(live, ours, owner), *given}),
         Schema.of(after.name, after.version, {*ours, *given}),
+        live,
     )
 
 

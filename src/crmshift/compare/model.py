@@ -152,13 +152,21 @@ class Schema:
     def _holders(self) -> Mapping[tuple[str, str], Identity]:
         return {(o.identity.schema, o.identity.name): o.identity for o in self.objects if o.identity.kind in HOLDERS}
 
+    @cached_property
+    def _by_parent(self) -> Mapping[tuple[str, str], list[Object]]:
+        found: dict[tuple[str, str], list[Object]] = {}
+        for o in self.objects:
+            if o.identity.parent:
+                found.setdefault((o.identity.schema, o.identity.parent), []).append(o)
+        return found
+
     def holder(self, identity: Identity) -> Identity | None:
         """What an object belongs to."""
         return self._holders.get((identity.schema, identity.parent)) if identity.parent else None
 
     def children(self, schema: str, parent: str) -> Iterator[Object]:
         """The objects that belong to a table, view or domain."""
-        return (o for o in self.objects if o.identity.schema == schema and o.identity.parent == parent)
+        return iter(self._by_parent.get((schema, parent), ()))
 
 
 def values(given: Mapping[str, str | list[str]]) -> dict[str, Value]:

@@ -96,6 +96,17 @@ def read_all(sources: Sequence[Source], schemas: Sequence[str], scratch: str | N
 
 
 @contextmanager
+def scratch_for(
+    sources: Sequence[Source], scratch: str | None
+) -> Iterator[tuple[Connection | None, Connection | None]]:
+    """Where scratch databases for these sources are made, None for an embedded server, and a connection to the first database among them."""
+    with ExitStack() as stack:
+        given = next((s.given for s in sources if s.form is Form.DATABASE), None)
+        first = stack.enter_context(_connected(given)) if given is not None else None
+        yield stack.enter_context(scratch_server(scratch, first)), first
+
+
+@contextmanager
 def scratch_server(choice: str | None, otherwise: Connection | None) -> Iterator[Connection | None]:
     """The server that --scratch names, else the one given; None for an embedded one. Raises `UsageError` where no database can be made there."""
     if choice is None or choice == EMBEDDED:

@@ -22,6 +22,7 @@ select 'constraint' as kind, n.nspname as schema, coalesce(c.relname, t.typname)
        json_strip_nulls(json_build_object(
            'type', case k.contype when 'p' then 'primary key' when 'u' then 'unique' when 'c' then 'check' when 'f' then 'foreign key' when 'x' then 'exclude' end,
            'of', case when k.contypid <> 0 then 'domain' else 'table' end,
+           'index definition', case when k.contype in ('p', 'u') then pg_get_indexdef(x.oid) end,
            'full definition', said.definition)) as details,
        false as derived,
        'pg_constraint'::regclass::oid as classid, k.oid as objid, 0 as objsubid

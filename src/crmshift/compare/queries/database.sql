@@ -59,7 +59,7 @@ union all
 select 'transform', '', '', format('%s for %s', t.trftype::regtype, l.lanname),
        json_strip_nulls(json_build_object(
            'from sql', nullif(t.trffromsql::oid, 0)::regprocedure::text, 'to sql', nullif(t.trftosql::oid, 0)::regprocedure::text)),
-       json_build_object(), false, 'pg_transform'::regclass, t.oid, 0
+       json_build_object('type', t.trftype::regtype::text, 'language', l.lanname), false, 'pg_transform'::regclass, t.oid, 0
   from pg_transform as t join pg_language as l on l.oid = t.trflang
 union all
 select 'access method', '', '', a.amname,
@@ -85,5 +85,5 @@ union all
 select 'user mapping', '', '', format('%s on %s', m.usename, m.srvname),
        json_strip_nulls(json_build_object(
            'options', (select array_agg(case when option ~* '^[^=]*(pass|secret|token|key|cred)' then split_part(option, '=', 1) else option end order by option) from unnest(m.umoptions) as option))),
-       json_build_object(), false, 'pg_user_mapping'::regclass, m.umid, 0
+       json_build_object('user', m.usename, 'server', m.srvname), false, 'pg_user_mapping'::regclass, m.umid, 0
   from pg_user_mappings as m

@@ -1,5 +1,6 @@
 -- What depends on what, by address. Parts stand for the whole: a view's rule for the view, a default for its column, the type of
--- a table's rows for the table, an array for its element, an index for its constraint.
+-- a table's rows for the table, an array for its element, an index for its constraint,
+-- a table in a publication for the publication, what an extension brought along for the extension.
 -- That a sequence is owned by a column is left out: it is said after both are made, and the column's default needs the sequence.
 with addressed as (
     select d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
@@ -25,6 +26,12 @@ with addressed as (
     union all
     select 'pg_class'::regclass, k.conindid, 'pg_constraint'::regclass, k.oid, 0
       from pg_constraint as k where k.contype in ('p', 'u', 'x') and k.conindid <> 0
+    union all
+    select 'pg_publication_rel'::regclass, r.oid, 'pg_publication'::regclass, r.prpubid, 0 from pg_publication_rel as r
+    union all
+    select 'pg_publication_namespace'::regclass, s.oid, 'pg_publication'::regclass, s.pnpubid, 0 from pg_publication_namespace as s
+    union all
+    select m.classid, m.objid, m.refclassid, m.refobjid, 0 from pg_depend as m where m.deptype = 'e'
 )
 select distinct coalesce(a.as_classid, d.classid) as classid, coalesce(a.as_objid, d.objid) as objid, coalesce(a.as_objsubid, d.objsubid) as objsubid,
        coalesce(b.as_classid, d.refclassid) as refclassid, coalesce(b.as_objid, d.refobjid) as refobjid, coalesce(b.as_objsubid, d.refobjsubid) as refobjsubid
