@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crmshift import db, overview, steps
+from crmshift import db, overview
 from crmshift.embedded import EmbeddedServer
 from crmshift.embedded.account import home, server_account
 from crmshift.errors import CrmshiftError, LockNotObtained, Refused, UsageError
@@ -54,7 +54,7 @@ def behind_the_triggers(conn: psycopg.Connection) -> Iterator[psycopg.Connection
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many ranges and many statements even of a few rows."""
-    monkeypatch.setattr(steps, "RANGE_ROWS", 3)
+    monkeypatch.setattr(compare_rows, "RANGE_ROWS", 3)
     monkeypatch.setattr(compare_rows, "FIRST", 1)
     monkeypatch.setattr(compare_rows, "SECONDS", 0.0)
 
@@ -62,7 +62,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def ranges_of_a_history(small_ranges: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some twenty ranges of thousands of rows."""
-    monkeypatch.setattr(steps, "RANGE_ROWS", 300)
+    monkeypatch.setattr(compare_rows, "RANGE_ROWS", 300)
 
 
 def drifted(result: Validation) -> dict[str, int]:
@@ -741,7 +741,7 @@ def test_a_standby_is_read_and_its_result_stored_on_the_primary(
                     while not enough.is_set():
                         writer.execute("update contacts set zip = random()::text")
                         writer.execute("vacuum contacts, customers, leads")
-                        enough.wait(0.5)
+                        enough.wait(2)  # longer than a check takes on a busy machine
 
             thread = threading.Thread(target=churn)
             thread.start()
@@ -792,7 +792,7 @@ def test_a_range_that_a_standby_cancels_is_halved_and_tried_again(
 ) -> None:
     dsn = make_database("history")
     apply_to(dsn, "parallel-operation")
-    monkeypatch.setattr(steps, "RANGE_ROWS", 500)
+    monkeypatch.setattr(compare_rows, "RANGE_ROWS", 500)
     monkeypatch.setattr(compare_rows, "FIRST", 8)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     real, sizes = compare_rows._Ranges.compare, []

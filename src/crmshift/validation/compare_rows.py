@@ -16,9 +16,10 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from crmshift import db, steps
+from crmshift import db
 from crmshift.db import Connection
 from crmshift.errors import CrmshiftError
+from crmshift.steps import RANGE_ROWS
 from crmshift.validation.reader import CANCELLED_BY_RECOVERY, Reader
 from crmshift.validation.result import SAMPLE, Finding
 
@@ -62,7 +63,7 @@ class _Ranges:
         self.mapping = mapping
         self.selection = selection
         query = "select after, up_to from crmshift.key_ranges(%s, %s)"
-        self._bounds = reader.fetch_all(query, [mapping, steps.RANGE_ROWS])
+        self._bounds = reader.fetch_all(query, [mapping, RANGE_ROWS])
         self._next = 0
         self._counts: Counter[str] = Counter()
         self._by_kind: Counter[str] = Counter()
