@@ -46,20 +46,26 @@ def test_the_mapping_as_it_comes_loses_nothing(make_database: Callable[[str], st
 def test_columns_that_go_nowhere(legacy_db: str, tmp_path: Path) -> None:
     execute(
         legacy_db,
-        "alter table contacts add column left_out text, add column nobody_reads text, add column decides boolean",
+        "alter table contacts add column left_out text, add column nobody_reads text, add column decides boolean, add column hides boolean",
     )
     folder = project(
         tmp_path, ("mapping/leads", "where l.id is not null", "where (c.decides is not false and l.id is not null)")
+    )
+    project(
+        tmp_path, ("mapping/customers", "c.st_address      as", "case when c.hides then null else c.st_address end as")
     )
     plan = folder / "plans" / "lead_centric.yaml"
     plan.parent.mkdir()
     own = Path(__file__).parents[2] / "plans" / "lead_centric.yaml"
     plan.write_text(own.read_text().replace("left_behind: {}", "left_behind: {public.contacts: [left_out]}"))
     found = report(legacy_db, folder)
-    assert told(found) == {("lost", "column", f"contacts.{c}") for c in ("left_out", "nobody_reads", "decides")}
+    assert told(found) == {
+        ("lost", "column", f"contacts.{c}") for c in ("left_out", "nobody_reads", "decides", "hides")
+    }
     assert "the plan leaves it behind" in the(found, "column", "contacts.left_out").what
     assert "no mapping reads it" in the(found, "column", "contacts.nobody_reads").what
-    assert "it is read, and carried into no column" in the(found, "column", "contacts.decides").what
+    for column in ("decides", "hides"):
+        assert "it is read, and carried into no column" in the(found, "column", f"contacts.{column}").what
 
 
 def test_columns_that_are_computed_from(legacy_db: str, tmp_path: Path) -> None:

@@ -117,9 +117,10 @@ def _of_select(
                     way = Way(source, view.name, view.target, name, How.COMPUTES, expression=text)
                     if casts is not None and _is_of_table(column, query):
                         yield replace(way, how=How.PASSES_ON, casts=casts, exact=_is_exact(expression))
-                    else:
-                        conditional = _is_condition(column, expression)
-                        yield replace(way, conditional=conditional, known=_known(expression, column))
+                    elif not _is_condition(column, expression):
+                        yield way
+                    elif _is_translated(column):
+                        yield replace(way, conditional=True, known=_known(expression, column))
         for column, _ in passed:
             for alias, through, source in links:
                 if column.table == alias:
@@ -128,6 +129,17 @@ def _of_select(
         for source in sources(column, query):
             if source.rpartition(".")[0] in legacy:
                 yield Way(source, view.name, view.target, None, How.DECIDES)
+
+
+def _is_translated(column: Any) -> bool:
+    """Whether a column stands in a condition of a CASE that chooses between constants, and not between other columns."""
+    from sqlglot import exp
+
+    case = column.find_ancestor(exp.Case, exp.Select)
+    if not isinstance(case, exp.Case):
+        return False
+    results = [branch.args["true"] for branch in case.args["ifs"]] + [case.args.get("default") or exp.null()]
+    return not any(result.find(exp.Column) for result in results)
 
 
 def _known(expression: Any, column: Any) -> tuple[str, str] | None:
@@ -202,7 +214,7 @@ def _is_condition(column: Any, expression: Any) -> bool:
 
     node = column
     while node is not expression and node is not None:
-        if isinstance(node, exp.Select) or (isinstance(node.parent, exp.If) and node.arg_key == "this"):
+        if isinstance(node, exp.Select) or (isinstance(node.parent, exp.If | exp.Case) and node.arg_key == "this"):
             return True
         node = node.parent
     return False
