@@ -352,6 +352,10 @@ def test_the_document(dsn: str) -> None:
         "same",
     )
     column = next(c for c in row["columns"] if c["name"] == "phone1")
+    made = column["made"]["expression"].replace(
+        "c.phone_number", "phone_number"
+    )  # PostgreSQL 15 names the alias of an only table
+    column["made"]["expression"] = made
     assert json.dumps(column, sort_keys=True) == json.dumps(
         {
             "name": "phone1",
