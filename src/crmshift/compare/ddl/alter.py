@@ -658,16 +658,28 @@ def _sequence_cycle(a: Alteration) -> list[Statement]:
     return a.one(f"alter sequence {make.name_of_sequence(a.now)} {'cycle' if a.new else 'no cycle'}")
 
 
+_OF_A_SEQUENCE = {
+    "type": "as {}",
+    "increment": "increment by {}",
+    "minimum": "minvalue {}",
+    "maximum": "maxvalue {}",
+    "start": "start with {}",
+}
+
+
 def _sequence_bounds(a: Alteration) -> list[Statement]:
-    """Bounds and start together: one alone may not fit the others."""
+    """All at once: one alone may not fit the others."""
     assert a.was is not None
-    changed = [n for n in ("type", "minimum", "maximum", "start") if a.was.attributes.get(n) != a.now.attributes.get(n)]
-    if a.change.attribute != changed[0]:
+    changed = [n for n in _OF_A_SEQUENCE if a.was.attributes.get(n) != a.now.attributes.get(n)]
+    if a.change.attribute != next(n for n in a.now.attributes if n in changed):
         return []
-    words = {"type": "as {}", "minimum": "minvalue {}", "maximum": "maxvalue {}", "start": "start with {}"}
-    said = " ".join(words[n].format(text(a.now, n)) for n in changed)
+    said = " ".join(_OF_A_SEQUENCE[n].format(text(a.now, n)) for n in changed)
+    sequence = make.name_of_sequence(a.now)
     hazards = [may_fail("where its last value is out of bounds")] if {"minimum", "maximum"} & {*changed} else []
-    return a.one(f"alter sequence {make.name_of_sequence(a.now)} {said}", *hazards)
+    if not int(text(a.now, "minimum")) <= int(text(a.was, "start")) <= int(text(a.now, "maximum")):
+        said += f" restart with {text(a.now, 'start')}"
+        hazards = [loses(f"how far {sequence} has counted")]
+    return a.one(f"alter sequence {sequence} {said}", *hazards)
 
 
 def _sequence_persistence(a: Alteration) -> list[Statement]:
@@ -858,7 +870,7 @@ _BY_KIND: dict[tuple[Kind, str], Alter] = {
     (Kind.SEQUENCE, "start"): _sequence_bounds,
     (Kind.SEQUENCE, "minimum"): _sequence_bounds,
     (Kind.SEQUENCE, "maximum"): _sequence_bounds,
-    (Kind.SEQUENCE, "increment"): _sequence("increment by {}"),
+    (Kind.SEQUENCE, "increment"): _sequence_bounds,
     (Kind.SEQUENCE, "cache"): _sequence("cache {}"),
     (Kind.SEQUENCE, "cycle"): _sequence_cycle,
     (Kind.SEQUENCE, "persistence"): _sequence_persistence,

@@ -227,9 +227,9 @@ class _Planner:
         if attribute not in _INHERITED_WITH_THE_PARENT:
             return False
         above = self._parent_column(i, self.b)
-        return above is not None and (
-            above in self.makes or any(c.attribute == attribute for c in self.changes.get(above, ()))
-        )
+        if above is None or above != self._parent_column(i, self.a):
+            return False
+        return any(c.attribute == attribute for c in self.changes.get(above, ()))
 
     def _drop_step(self, i: Identity) -> Key | None:
         """The step after which an object of A is gone; None where nothing is done for it."""
