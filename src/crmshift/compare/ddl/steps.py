@@ -383,6 +383,8 @@ class _Planner:
                 step.statements = []
                 return
             self._add_place(o)
+            if i in self.drops and i.kind in (Kind.INDEX, Kind.CONSTRAINT):
+                self._identify_again(i)
             if i.kind is Kind.CONSTRAINT and self._added_unvalidated(o):
                 kind = "domain" if text(o, "of") == "domain" else "table"
                 self._said(self._step((Action.VALIDATE, i)), validate(o, kind))
@@ -394,6 +396,24 @@ class _Planner:
                 step.problem = str(error)
             if key is not None:
                 step.after.add(key)
+
+    def _identifies(self, i: Identity) -> bool:
+        """Whether an index is its table's replica identity, before and after."""
+        owner = self.b.holder(i)
+        if owner is None or owner in self.makes:
+            return False
+        both = {s.by_identity[owner].attributes.get("replica identity") for s in (self.a, self.b)}
+        return both == {f"index {quoted(i.name)}"}
+
+    def _identify_again(self, i: Identity) -> None:
+        """A table loses its replica identity with the index that was it."""
+        owner = self.b.holder(i)
+        if owner is None or not self._identifies(i) or (i.kind is Kind.INDEX and i in self.swapped):
+            return
+        change = Change("replica identity", None, f"index {quoted(i.name)}")
+        step = self._step((Action.PLACE, owner))
+        self._said(step, alter(self._alteration(owner, change)))
+        step.after.add((Action.MAKE, i))
 
     def _made(self, o: Object) -> list[Statement]:
         i = o.identity
@@ -435,8 +455,15 @@ class _Planner:
             return [Statement(online, i, tuple(hazards), transactional=False)]
         spare = shortened(i.name[:54] + "_new")
         built = online.replace(f"CONCURRENTLY {quoted(i.name)} ON ", f"CONCURRENTLY {quoted(spare)} ON ", 1)
+        identifies = self._identifies(i)
+        on = holder(i)
         return [
             Statement(built, i, tuple(hazards), transactional=False),
+            *(
+                [Statement(f"alter table {on} replica identity using index {quoted(spare)}", i, (locks(on),))]
+                if identifies
+                else []
+            ),
             Statement(f"drop index concurrently {name(i)}", i, (), transactional=False),
             Statement(f"alter index {qualified(i.schema, spare)} rename to {quoted(i.name)}", i),
         ]
@@ -656,6 +683,10 @@ class _Planner:
             for needed in [i, *([parent] if parent else [])]:
                 if needed in self.makes:
                     self._after(place, self._make_step(needed))
+            if text(o, "replica identity").startswith("index "):
+                for child in self.b.children(i.schema, i.name):
+                    if child.identity in self.makes and child.identity.kind in (Kind.INDEX, Kind.CONSTRAINT):
+                        self._after(place, self._make_step(child.identity))
         if i.kind in (Kind.INDEX, Kind.CONSTRAINT):
             owner = self.b.holder(i)
             if owner is not None:
