@@ -663,9 +663,11 @@ class _Planner:
         place = (Action.PLACE, i)
         if i.kind in _TABLES and i not in self.makes:
             for c in make.columns(o, self.b):
-                if c.identity in self.makes:
-                    self._after((Action.ALTER, i), self._make_step(c.identity))
-                self._after((Action.ALTER, i), (Action.ALTER, c.identity))
+                made = self._make_step(c.identity) if c.identity in self.makes else None
+                if made is not None and made != (Action.MAKE, c.identity):
+                    self._after(made, (Action.ALTER, i))  # a parent's new column comes to its children
+                else:
+                    self._after((Action.ALTER, i), made, (Action.ALTER, c.identity))
         if i.kind is Kind.TABLE:
             tables = [i]
             parent = self._tables.get(text(o, "partition of"))
@@ -727,8 +729,10 @@ def _name_space(i: Identity) -> tuple[str, str, str]:
 
 
 def _goes_first(change: Change) -> int:
-    """What must be gone before another attribute can be changed: an identity before NOT NULL and the type."""
-    return 0 if change.attribute == "identity" and change.new is None else 1
+    """An identity goes before NOT NULL and the type; a default goes before an identity comes."""
+    if change.attribute == "identity":
+        return 0 if change.new is None else 3
+    return 1 if change.attribute == "default" and change.new is None else 2
 
 
 def _volatile(default: str) -> bool:
