@@ -175,6 +175,16 @@ def test_safe_forms(tmp_path: Path) -> None:
             assert kinds(s) >= {"long scan"} and "lock" not in kinds(s)
 
 
+def test_a_replica_identity_is_never_without_its_index(tmp_path: Path) -> None:
+    table = "create table t (a int not null, b int not null); create unique index i on t ({}); alter table t replica identity using index i"
+    said = texts(statements(table.format("a"), table.format("a, b"), tmp_path))
+    assert said[1:] == [
+        "alter table public.t replica identity using index i_new",
+        "drop index concurrently public.i",
+        "alter index public.i_new rename to i",
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "hazards"),
     [

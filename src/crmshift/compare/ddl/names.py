@@ -42,11 +42,6 @@ def literal(text: str) -> str:
     return sql.Literal(text).as_string(None).strip()
 
 
-def role(name: str) -> str:
-    """A role by its name in the catalogue."""
-    return quoted(name)
-
-
 def shortened(name: str) -> str:
     """A name that is not longer than PostgreSQL keeps."""
     return name.encode()[:LONGEST].decode(errors="ignore")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from crmshift.compare.ddl.steps import Action, Key, Step
+from crmshift.compare.ddl.whereabouts import Action, Key, Step
 from crmshift.compare.model import Kind
 
 

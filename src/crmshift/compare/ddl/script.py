@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from crmshift.compare.ddl.order import in_order
 from crmshift.compare.ddl.renames import Question, questions
 from crmshift.compare.ddl.statement import Statement
-from crmshift.compare.ddl.steps import Action, Key, Step, steps
+from crmshift.compare.ddl.steps import steps
 from crmshift.compare.ddl.target import NOT_A_PROPERTY, target
+from crmshift.compare.ddl.whereabouts import Action, Key, Step
 from crmshift.compare.difference import Comparison
 from crmshift.compare.model import Identity, Schema
 

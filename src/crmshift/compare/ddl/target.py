@@ -18,7 +18,8 @@ def target(a: Schema, comparison: Comparison) -> Schema:
     """A as a whole, changed as the comparison says. a: may hold more than what was compared."""
     b = comparison.b
     objects = dict(a.by_identity)
-    for d in comparison.differences:
+    # One that goes may leave its name to another kind.
+    for d in sorted(comparison.differences, key=lambda d: d.new is not None):
         if d.new is None:
             objects.pop(d.identity, None)
             for o in a.children(d.identity.schema, d.identity.name) if _holds(a, d.identity) else ():
