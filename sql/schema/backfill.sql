@@ -212,6 +212,8 @@ comment on function crmshift.keys_of(text, text[]) is 'Keys given as arrays, as 
 
 create function crmshift.write_batch(of_mappings text[], arrays text[], verb text, out written bigint, out queued bigint)
 language plpgsql
+-- A batch's keys are few beside the table, and close together: by PostgreSQL's own figure all of the table would be read for each.
+set random_page_cost = 0.1
 as $$
 -- Hand keys (arrays as text, one for each key column) to the writers of these mappings, parents first: fill by the backfill,
 -- sync by a repair. Lock trouble is raised, to be tried again; at any other the batch is halved, until the bad keys stand alone
@@ -277,6 +279,7 @@ create function crmshift.backfill_batch(
     out source text, out workspace_id uuid, out range integer, out rows bigint, out rows_total bigint, out rows_done bigint,
     out written bigint, out queued bigint, out batches bigint, out ranges integer, out ranges_finished integer, out finished_at timestamptz)
 language plpgsql
+set random_page_cost = 0.1  -- see write_batch
 as $$
 -- Walk the next rows of a range that nobody else is at: `of_range` where it is free, else one not begun, else any; where all are
 -- taken, wait for one, or without `waiting` return without a range. The rows are locked FOR KEY SHARE, which no ordinary update

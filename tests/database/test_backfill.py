@@ -553,6 +553,34 @@ def test_a_batch_does_not_read_all_that_was_written_before_it(make_database: Mak
         assert row is not None and row[0] < 100 * CONTACTS, row
 
 
+def test_a_large_batch_does_not_read_the_whole_source(make_database: Make) -> None:
+    """By PostgreSQL's own figures a thousand rows by key cost more than twenty thousand in a row."""
+    dsn = make_database("history")
+    with open_(dsn) as conn:
+        conn.execute("set session_replication_role = replica")
+        conn.execute(
+            """insert into contacts (id, workspace_id, firstname, lead_status)
+               select md5('more' || n)::uuid, %s, repeat('x', 200), 'new' from generate_series(1, 20000) as n""",
+            [WORKSPACE],
+        )
+        conn.execute("vacuum analyze contacts")
+        conn.execute("select crmshift.backfill_start('public.contacts')")
+        many, key = 1000, "00000000-0000-0000-0000-000000000000"
+        conn.execute("select pg_stat_force_next_flush()")
+        before = conn.execute("select seq_scan from pg_stat_user_tables where relname = 'contacts'").fetchone()
+        plan = conn.execute(
+            "explain select from contacts join (select md5('more' || n)::uuid as id from generate_series(1, %s) as n) as k using (id) where id > %s::uuid",
+            [many, key],
+        ).fetchall()
+        assert "Seq Scan on contacts" in str(plan), "else there is nothing to see here"
+        for _ in range(5):
+            assert conn.execute(
+                "select rows from crmshift.backfill_batch('public.contacts', %s)", [many]
+            ).fetchone() == (many,)
+        conn.execute("select pg_stat_force_next_flush()")
+        assert conn.execute("select seq_scan from pg_stat_user_tables where relname = 'contacts'").fetchone() == before
+
+
 def test_apply_runs_the_same_with_workers(make_database: Make, undisturbed: dict[str, Any]) -> None:
     from tests.support.templates import compiled
 

@@ -288,6 +288,7 @@ COMMENT ON FUNCTION crmshift.backfill_backends() IS 'Processes that are in the m
 
 CREATE FUNCTION crmshift.backfill_batch(of_source text, batch_size integer, of_workspace uuid DEFAULT NULL::uuid, of_range integer DEFAULT NULL::integer, waiting boolean DEFAULT true, OUT source text, OUT workspace_id uuid, OUT range integer, OUT rows bigint, OUT rows_total bigint, OUT rows_done bigint, OUT written bigint, OUT queued bigint, OUT batches bigint, OUT ranges integer, OUT ranges_finished integer, OUT finished_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
+    SET random_page_cost TO '0.1'
     AS $_$
 -- Walk the next rows of a range that nobody else is at: `of_range` where it is free, else one not begun, else any; where all are
 -- taken, wait for one, or without `waiting` return without a range. The rows are locked FOR KEY SHARE, which no ordinary update
@@ -8125,6 +8126,7 @@ COMMENT ON FUNCTION crmshift.workspace_of(of_source text) IS 'How the rows s of 
 
 CREATE FUNCTION crmshift.write_batch(of_mappings text[], arrays text[], verb text, OUT written bigint, OUT queued bigint) RETURNS record
     LANGUAGE plpgsql
+    SET random_page_cost TO '0.1'
     AS $_$
 -- Hand keys (arrays as text, one for each key column) to the writers of these mappings, parents first: fill by the backfill,
 -- sync by a repair. Lock trouble is raised, to be tried again; at any other the batch is halved, until the bad keys stand alone
