@@ -185,6 +185,13 @@ def test_a_replica_identity_is_never_without_its_index(tmp_path: Path) -> None:
     ]
 
 
+def test_an_identity_becomes_a_serial(tmp_path: Path) -> None:
+    """Whose sequence has the same name."""
+    identity = "create table t (a int generated always as identity);"
+    found = statements(identity, "create table t (a serial);", tmp_path, 1, "--allow-destructive")
+    assert texts(found)[0] == "alter table public.t alter column a drop identity"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "hazards"),
     [

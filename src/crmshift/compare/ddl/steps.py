@@ -311,6 +311,10 @@ class _Planner(Edges):
                 for words in let_go(change):
                     sql = f"alter table {name(i)} {words}"
                     self._said(self._step((Action.RELEASE, i)), [Statement(sql, i, (locks(name(i)),))])
+            if i.kind is Kind.COLUMN and change.attribute == "identity" and change.new is None:
+                # Its sequence may leave its name to another, which the default then needs.
+                self._said(self._step((Action.RELEASE, i)), alter(self._alteration(i, change)))
+                continue
             place = (i.kind, change.attribute) in make.OWN_STEP
             where = self._step((Action.PLACE, i)) if place else step
             if released and i.kind in TABLES and change.attribute in ("partition of", "bounds"):
