@@ -185,6 +185,25 @@ def test_a_replica_identity_is_never_without_its_index(tmp_path: Path) -> None:
     ]
 
 
+def test_a_sequence_outlives_its_column(tmp_path: Path) -> None:
+    owned = "create table t (a int, b int) {}; create sequence s owned by t.a;"
+    said = texts(statements(owned.format(""), "create sequence s;", tmp_path, 1, "--allow-destructive"))
+    assert said == ["alter sequence public.s owned by none", "drop table public.t"]
+    parted = owned.format("partition by list (a)")
+    said = texts(statements(owned.format(""), parted, tmp_path, 1, "--allow-destructive"))
+    assert (said[0], said[-1]) == (
+        "alter sequence public.s owned by none",
+        "alter sequence public.s owned by public.t.a",
+    )
+
+
+def test_an_identity_becomes_a_serial(tmp_path: Path) -> None:
+    """Whose sequence has the same name."""
+    identity = "create table t (a int generated always as identity);"
+    found = statements(identity, "create table t (a serial);", tmp_path, 1, "--allow-destructive")
+    assert texts(found)[0] == "alter table public.t alter column a drop identity"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "hazards"),
     [

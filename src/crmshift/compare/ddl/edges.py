@@ -44,9 +44,7 @@ class Edges(Whereabouts):
                 self._after(key, (Action.ALTER, y))
         if i.kind is not Kind.SCHEMA and (home := Identity(Kind.SCHEMA, i.schema, "", i.schema)) in self.drops:
             self._after((Action.DROP, home), key)
-        o = self.a.by_identity[i]
-        if i.kind is Kind.SEQUENCE and "owned by" in o.attributes and i in self.b.by_identity:
-            return
+        self._after(key, *((Action.RELEASE, y) for y in self.owned.get(i, ()) if y in self.released))
 
     def _order_make(self, i: Identity) -> None:
         o = self.b.by_identity[i]

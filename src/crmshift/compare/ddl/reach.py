@@ -45,6 +45,10 @@ class Reach:
             for o in s.objects
             if o.identity.kind is Kind.COLUMN
         }
+        self.owned: dict[Identity, list[Identity]] = {}
+        for o in a.objects:
+            if (column := self._columns.get(text(o, "owned by"))) is not None:
+                self.owned.setdefault(column, []).append(o.identity)
         self.defaults = [o for o in a.objects if o.identity.kind is Kind.DEFAULT_PRIVILEGES]
 
     def _changes(self, o: Object) -> tuple[Change, ...]:
@@ -118,6 +122,8 @@ class Reach:
             for needed in self.a.by_identity[i].depends_on:  # only its whole can be dropped
                 if needed.kind is Kind.INDEX:
                     self._remake(needed)
+        # A sequence that stays must not go with its column.
+        self.released |= {y for y in self.owned.get(i, ()) if y in self.b.by_identity}
         for y in sorted(self.dependents.get(i, ()), key=lambda y: y.sort_key):
             if y not in self.drops:
                 self._stands_on_dropped(y, i)

@@ -98,6 +98,8 @@ class _Planner(Edges):
                 ranges = text(o, "multirange")
                 aside = quoted(shortened(i.name[:40] + " (multirange)" + _RELEASED))
                 self._said(step, [Statement(f"alter type {ranges} rename to {aside}", i)])
+        elif i.kind is Kind.SEQUENCE:
+            self._said(step, [Statement(f"alter sequence {name(i)} owned by none", i)])
         elif i.kind is Kind.COLUMN:
             sql = f"alter table {holder(i)} alter column {quoted(i.name)} drop default"
             self._said(step, [Statement(sql, i, (locks(holder(i)),))])
@@ -311,9 +313,13 @@ class _Planner(Edges):
                 for words in let_go(change):
                     sql = f"alter table {name(i)} {words}"
                     self._said(self._step((Action.RELEASE, i)), [Statement(sql, i, (locks(name(i)),))])
+            if i.kind is Kind.COLUMN and change.attribute == "identity" and change.new is None:
+                # Its sequence may leave its name to another, which the default then needs.
+                self._said(self._step((Action.RELEASE, i)), alter(self._alteration(i, change)))
+                continue
             place = (i.kind, change.attribute) in make.OWN_STEP
             where = self._step((Action.PLACE, i)) if place else step
-            if released and i.kind in TABLES and change.attribute in ("partition of", "bounds"):
+            if released and change.attribute in ("partition of", "bounds", "owned by"):
                 continue
             try:
                 self._said(where, alter(self._alteration(i, change)))
@@ -323,6 +329,9 @@ class _Planner(Edges):
                 where.problem = f"{change.attribute}: no statement changes it"
         if released and i.kind is Kind.COLUMN and "default" in now.attributes:
             self._said(step, alter(self._alteration(i, Change("default", None, now.attributes["default"]))))
+        if released and i.kind is Kind.SEQUENCE and "owned by" in now.attributes:
+            owned = Change("owned by", None, now.attributes["owned by"])
+            self._said(self._step((Action.PLACE, i)), alter(self._alteration(i, owned)))
         if released and i.kind in TABLES and "partition of" in now.attributes:
             self._said(self._step((Action.PLACE, i)), attach(now, False))
 

@@ -64,7 +64,7 @@ class Whereabouts(Reach):
             if column is not None and column in self.drops:
                 return self._drop_step(column)
             if "identity of" in o.attributes:
-                return (Action.ALTER, column) if column is not None else None
+                return (Action.RELEASE, column) if column is not None else None
         parent = self._tables.get(text(o, "partition of"))
         if parent is not None and parent in self.drops:
             return self._drop_step(parent)

@@ -107,7 +107,9 @@ def identity(a: Alteration) -> list[Statement]:
     if a.old and a.new:
         return a.of_column(f"set generated {a.new}")
     if not a.new:
-        return a.of_column("drop identity")
+        return a.of_column(
+            "drop identity", loses(f"how far the sequence of {a.on}.{a.column} has counted"), locks(a.on)
+        )
     given = make.identity_options(a.now, a.b)
     return a.of_column(
         f"add generated {a.new} as identity{given}",
