@@ -15,8 +15,13 @@ import psutil
 from bench.databases import connect
 from crmshift.embedded import EmbeddedServer
 
-SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
-"""Room enough that no checkpoint falls into a measurement. All else is PostgreSQL's default: fsync is on, autovacuum too."""
+SETTINGS = {
+    "shared_buffers": f"{max(psutil.virtual_memory().total // 2**30 // 4, 1)}GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+}
+"""A quarter of the memory, as PostgreSQL's manual has it, and room enough that no checkpoint falls into a measurement. All else is
+PostgreSQL's default: fsync is on, autovacuum too."""
 
 SHOWN = (*SETTINGS, "fsync", "synchronous_commit", "full_page_writes", "wal_level", "work_mem", "autovacuum", "jit")
 
