@@ -82,11 +82,11 @@ def cases(databases: Databases, scale: Scale) -> list[Case]:
 
 
 GOVERNED = (
-    "update crmshift.backfill_control set batch_seconds = 0.03, throttle_query ="
+    "update crmshift.backfill_control set batch_seconds = 0.03, rest = 3, throttle_query ="
     " $$select count(*) from pg_stat_activity where application_name = 'pgbench' and state = 'active'"
     " and clock_timestamp() - query_start > interval '20 ms'$$"
 )
-"""Short batches, and none while a page has been waited for longer than an operator may like."""
+"""Short batches, a quarter of the time, and none while a page has been waited for longer than an operator may like."""
 
 
 _WITH_AND_WITHOUT = (

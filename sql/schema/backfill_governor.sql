@@ -7,6 +7,7 @@ create table crmshift.backfill_control (
     batch_seconds  double precision not null default 0.5
                    constraint batches_take_at_most_half_a_second check (batch_seconds > 0 and batch_seconds <= 0.5),
     batch_rows     integer not null default 10000 constraint batches_have_1_to_1000000_rows check (batch_rows between 1 and 1000000),
+    rest           double precision not null default 0 constraint rest_is_0_to_20_times_the_work check (rest >= 0 and rest <= 20),
     throttle_query text,
     paused         boolean not null default false,
     paused_at      timestamptz,
@@ -19,6 +20,7 @@ comment on table crmshift.backfill_control is 'How a backfill runs. One row, rea
 comment on column crmshift.backfill_control.workers is 'How many batches at a time, each in a session of its own.';
 comment on column crmshift.backfill_control.batch_seconds is 'How long a batch should take, and so how long it may keep an application waiting.';
 comment on column crmshift.backfill_control.batch_rows is 'A batch never has more rows than this, however quick it is.';
+comment on column crmshift.backfill_control.rest is 'Seconds that a worker rests for each second of a batch: 3 leaves three quarters of the time to the applications.';
 comment on column crmshift.backfill_control.throttle_query is 'A query of yours, for the signal throttle_query: one value, a number, or true to hold the backfill. Read only, under statement_timeout.';
 comment on column crmshift.backfill_control.paused is 'No batch begins.';
 comment on column crmshift.backfill_control.paused_at is 'Since when.';

@@ -286,8 +286,11 @@ class _Worker(threading.Thread):
                 return
             if at is None:  # the others have all that is left: one of them may yet be told to leave
                 crew.ending.wait(LOOK_EVERY)
-            elif taken.tries == 1:
-                size = size.after(batch.rows, time.monotonic() - started, control.batch_seconds)
+                continue
+            took = time.monotonic() - started
+            if taken.tries == 1:
+                size = size.after(batch.rows, took, control.batch_seconds)
+            crew.ending.wait(control.rest * took)
 
 
 class _Taking:

@@ -28,6 +28,7 @@ class Control:
     workers: int
     batch_seconds: float
     batch_rows: int
+    rest: float
     throttle_query: str | None
     paused: bool
     paused_at: datetime | None
@@ -61,7 +62,7 @@ def control(conn: Connection) -> Control:
     row = db.fetch_one(
         conn,
         """
-        select workers, batch_seconds, batch_rows, throttle_query, paused, paused_at, why, changed_by, changed_at
+        select workers, batch_seconds, batch_rows, rest, throttle_query, paused, paused_at, why, changed_by, changed_at
           from crmshift.backfill_control
         """,
     )

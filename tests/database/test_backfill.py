@@ -218,6 +218,26 @@ def test_a_run_is_steered_from_another_session(make_database: Make, undisturbed:
         assert_moved(conn, undisturbed)
 
 
+def test_a_worker_rests_as_long_as_it_is_told(make_database: Make, undisturbed: dict[str, Any]) -> None:
+    dsn = make_database("history")
+    with open_(dsn) as conn:
+        conn.execute(
+            "create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(0.2); return null; end'"
+        )
+        conn.execute("create trigger dawdle before insert on customers for each statement execute function dawdle()")
+        control(conn, batch_rows=100, rest=10)
+        with running(dsn) as its:
+            soon(lambda: done(conn) > 0)
+            stood = done(conn)
+            time.sleep(1)  # of two that it rests
+            assert done(conn) == stood
+            assert conn.execute("select cardinality(crmshift.backfill_backends())").fetchone() == (0,)
+            conn.execute("drop trigger dawdle on customers")
+            control(conn, batch_rows=5000, rest=0)
+            its.end()
+        assert_moved(conn, undisturbed)
+
+
 def workers(conn: psycopg.Connection) -> int:
     row = conn.execute(
         "select count(*) from pg_stat_activity where application_name like '%/worker %' and datname = current_database()"

@@ -530,6 +530,9 @@ def test_a_signal_of_ones_own(make_database: Make) -> None:
         {"batch_seconds": 0.6},
         {"batch_seconds": float("nan")},
         {"batch_rows": 0},
+        {"rest": -1},
+        {"rest": 21},
+        {"rest": float("nan")},
     ],
 )
 def test_controls_out_of_bounds_are_refused(make_database: Make, values: dict[str, object]) -> None:

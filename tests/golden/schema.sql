@@ -368,6 +368,7 @@ CREATE TABLE crmshift.backfill_control (
     workers integer DEFAULT 1 NOT NULL,
     batch_seconds double precision DEFAULT 0.5 NOT NULL,
     batch_rows integer DEFAULT 10000 NOT NULL,
+    rest double precision DEFAULT 0 NOT NULL,
     throttle_query text,
     paused boolean DEFAULT false NOT NULL,
     paused_at timestamp with time zone,
@@ -376,6 +377,7 @@ CREATE TABLE crmshift.backfill_control (
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT batches_have_1_to_1000000_rows CHECK (((batch_rows >= 1) AND (batch_rows <= 1000000))),
     CONSTRAINT batches_take_at_most_half_a_second CHECK (((batch_seconds > (0)::double precision) AND (batch_seconds <= (0.5)::double precision))),
+    CONSTRAINT rest_is_0_to_20_times_the_work CHECK (((rest >= (0)::double precision) AND (rest <= (20)::double precision))),
     CONSTRAINT there_is_one_row CHECK (only_row),
     CONSTRAINT workers_are_1_to_64 CHECK (((workers >= 1) AND (workers <= 64)))
 );
@@ -395,6 +397,10 @@ COMMENT ON COLUMN crmshift.backfill_control.batch_seconds IS 'How long a batch s
 -- Name: COLUMN backfill_control.batch_rows; Type: COMMENT
 
 COMMENT ON COLUMN crmshift.backfill_control.batch_rows IS 'A batch never has more rows than this, however quick it is.';
+
+-- Name: COLUMN backfill_control.rest; Type: COMMENT
+
+COMMENT ON COLUMN crmshift.backfill_control.rest IS 'Seconds that a worker rests for each second of a batch: 3 leaves three quarters of the time to the applications.';
 
 -- Name: COLUMN backfill_control.throttle_query; Type: COMMENT
 

@@ -219,6 +219,15 @@ def set_(
             show_default=False,
         ),
     ] = None,
+    rest: Annotated[
+        float | None,
+        typer.Option(
+            "--rest",
+            metavar="N",
+            help="Seconds that a worker rests for each second of a batch, up to 20. 0: none.",
+            show_default=False,
+        ),
+    ] = None,
     throttle_query: Annotated[
         str | None,
         typer.Option(
@@ -255,6 +264,7 @@ def set_(
         "workers": workers,
         "batch_rows": batch,
         "batch_seconds": batch_seconds,
+        "rest": rest,
         "throttle_query": throttle_query,
     }
     controls = {column: value for column, value in controls.items() if value is not None}
@@ -307,8 +317,9 @@ def _done(
 def _print_control(out: Console, control: Control) -> None:
     from crmshift.cli.output import count
 
+    resting = f", then rest for {control.rest:g} times as long" if control.rest else ""
     out.print(
-        f"{count(control.workers, 'worker')}, batches of {control.batch_seconds:g} s and up to {count(control.batch_rows, 'row')}."
+        f"{count(control.workers, 'worker')}, batches of {control.batch_seconds:g} s and up to {count(control.batch_rows, 'row')}{resting}."
     )
 
 
