@@ -538,14 +538,16 @@ def test_the_command_says_how_it_ends(legacy_db: str) -> None:
     contacts = document["tables"][0]
     assert contacts["table"] == "public.contacts"
     assert contacts["goes_to"] == ["public.customers", "public.leads"]
-    assert contacts["columns"][4]["goes_to"] == [
+    (goes_to,) = contacts["columns"][4]["goes_to"]
+    # PostgreSQL 15 names the alias of an only table.
+    assert [goes_to | {"expression": goes_to["expression"].replace("c.", "")}] == [
         {
             "mapping": "customers",
             "table": "public.customers",
             "column": "email",
             "type": "text",
             "how": "passes on",
-            "expression": "CAST(c.email AS TEXT)",
+            "expression": "CAST(email AS TEXT)",
         }
     ]
     index = next(loss for loss in contacts["losses"] if loss["aspect"] == "index")

@@ -86,5 +86,9 @@ def status(
 
 
 def _validation(stored: Stored) -> str:
-    verdict = "[green]clean[/green]" if stored.clean else f"[red]not clean[/red], {stored.accuracy:.4g} % agree"
+    from crmshift.reports import words
+
+    verdict = (
+        "[green]clean[/green]" if stored.clean else f"[red]not clean[/red], {words.of_percent(stored.accuracy)} agree"
+    )
     return f"{verdict}, {stored.at:%Y-%m-%d %H:%M:%S %Z} ({stored.stale})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from crmshift.validation.result import ROWS_COMPARED, Outcome, Validation
+from crmshift.validation.result import Outcome, Validation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,20 +41,25 @@ def print_validation(out: Console, validation: Validation) -> None:
     )
 
 
+AS_THE_STEPS_MADE_IT = {"triggers_attached", "schema_unaltered", "functions_unaltered", "row_security"}
+"""Checks of what `compare` can write the SQL for."""
+
+
 def next_steps_after(validation: Validation, repaired: bool, workspace: UUID | None, side: str | None) -> list[str]:
     """What to type next after one that is not clean. side: the one that has the last word, None where neither has."""
     from crmshift.repair import commands
 
-    failed = {c.name for c in validation.checks if validation.outcome(c) is Outcome.FAILED}
+    failing = [c for c in validation.checks if validation.outcome(c) is Outcome.FAILED]
+    failed = {c.name for c in failing}
     if "backfill_complete" in failed:
         return ["crmshift apply --to parallel-operation"]
-    if failed == {ROWS_COMPARED}:
-        return []
-    if "triggers_attached" in failed:
-        return ["crmshift status"]
-    if repaired or "sync_queue" in failed:
+    if failed & AS_THE_STEPS_MADE_IT:
+        return ["crmshift compare --sql"]
+    if "sync_queue" in failed:
         return ["crmshift sync status", "crmshift sync drain"]
-    return list(commands(side, workspace))
+    if any(c.entity for c in failing) or "primary_lead" in failed:
+        return list(commands(side, None if repaired else workspace))
+    return []  # each check says what to do about it
 
 
 def _print_checks(out: Console, validation: Validation) -> None:

@@ -87,6 +87,11 @@ def percent(accuracy: Accuracy) -> str:
     return f"{thousandths // 1000}.{thousandths % 1000:03}%"
 
 
+def of_percent(accuracy: float) -> str:
+    """The same of an accuracy that was stored as a number."""
+    return "100%" if accuracy >= 100 else f"{int(accuracy * 1000) / 1000:.3f}%"
+
+
 def threshold(validation: Validation) -> str:
     """`99.9%`: how many rows must agree."""
     return f"{validation.fail_under:.10g}%"
