@@ -42,4 +42,4 @@ select 'appointment_custom_fields', jsonb_build_object('appointment_id', t.appoi
 $$;
 comment on function crmshift.check_orphans(uuid) is 'Nothing points at a row that is gone
 
-Do: Bring back what is gone, or take away what points at it; crmshift validate --repair mends what legacy has in order.';
+Do: crmshift validate --repair brings back what legacy has. Bring back the rest yourself; whoever deletes what points at it deletes its counterpart in legacy, too.';

@@ -30,4 +30,4 @@ select e.name, jsonb_build_object('trigger', e.trigger),
 $$;
 comment on function crmshift.check_triggers_attached(uuid) is 'Every mapped table and every partition of one has its triggers, enabled and as they were made
 
-Do: crmshift.installed has the statement that makes it; alter table … enable trigger … switches one on again. Then crmshift validate --repair for what was missed.';
+Do: crmshift.installed has the statement that makes it; alter table … enable trigger … switches one on again. Then crmshift validate --repair for what was missed: with --from target where it is the target''s writes that were.';

@@ -1319,7 +1319,7 @@ $_$;
 
 COMMENT ON FUNCTION crmshift.check_orphans(of_workspace uuid) IS 'Nothing points at a row that is gone
 
-Do: Bring back what is gone, or take away what points at it; crmshift validate --repair mends what legacy has in order.';
+Do: crmshift validate --repair brings back what legacy has. Bring back the rest yourself; whoever deletes what points at it deletes its counterpart in legacy, too.';
 
 -- Name: check_primary_lead(uuid); Type: FUNCTION
 
@@ -1528,7 +1528,7 @@ $$;
 
 COMMENT ON FUNCTION crmshift.check_triggers_attached(of_workspace uuid) IS 'Every mapped table and every partition of one has its triggers, enabled and as they were made
 
-Do: crmshift.installed has the statement that makes it; alter table … enable trigger … switches one on again. Then crmshift validate --repair for what was missed.';
+Do: crmshift.installed has the statement that makes it; alter table … enable trigger … switches one on again. Then crmshift validate --repair for what was missed: with --from target where it is the target''s writes that were.';
 
 -- Name: check_unmapped_columns(uuid); Type: FUNCTION
 
