@@ -211,10 +211,12 @@ def test_an_identity_becomes_a_serial(tmp_path: Path) -> None:
         ("varchar(10)", "varchar(20)", {"lock"}),
         ("varchar(10)", "text", {"lock"}),
         ("text", "varchar(10)", {"rewrite", "lock", "may fail"}),
-        ("text", "int", {"rewrite", "lock", "may fail"}),
+        ("text", "int", {"rewrite", "lock", "may fail", "data loss"}),
         ("timestamptz", "date", {"rewrite", "lock", "data loss"}),
         ("numeric(10,2)", "numeric(10,1)", {"rewrite", "lock", "data loss"}),
         ("numeric(10,2)", "numeric(12,2)", {"lock"}),
+        ("numeric(10,2)", "numeric(10,4)", {"rewrite", "lock", "may fail"}),
+        ("text", "name", {"rewrite", "lock", "data loss"}),
     ],
 )
 def test_hazards_of_types(old: str, new: str, hazards: set[str], made: Callable[[str], str]) -> None:

@@ -12,16 +12,26 @@ _TIMES = (
     "date",
     *("timestamp without time zone", "timestamp with time zone", "time without time zone", "time with time zone"),
 )
+_KEPT = {
+    ("real", "double precision"),
+    ("date", "timestamp without time zone"),
+    ("jsonb", "json"),
+    ("boolean", "integer"),
+    ("cidr", "inet"),
+    ("bit", "bit varying"),
+}
+"""Conversions between types that keep every value; those to text, between integers and of a type to itself aside."""
 _GROUPS = (_INTEGERS + _FLOATS, _TEXTS, _TIMES, ("json", "jsonb"))
 
 
 @dataclass(frozen=True)
 class Type:
-    """A type as PostgreSQL prints it, taken apart: `numeric(10,2)[]`."""
+    """A type as PostgreSQL prints it, taken apart: `numeric(10,2)[]`. fields: `day to second`, of an interval."""
 
     base: str
     modifiers: tuple[int, ...]
     array: bool
+    fields: str = ""
 
     @classmethod
     def parse(cls, printed: str) -> Type:
@@ -29,9 +39,10 @@ class Type:
         found = re.search(r"\((-?\d+(?:,-?\d+)*)\)", printed)
         modifiers = tuple(map(int, found[1].split(","))) if found else ()
         base = re.sub(r"\(.*?\)", "", printed.removesuffix("[]"))
+        base, fields = " ".join(base.split()), ""
         if base.startswith("interval"):
-            base = "interval"
-        return cls(" ".join(base.split()), modifiers, array)
+            base, _, fields = base.partition(" ")
+        return cls(base, modifiers, array, fields)
 
 
 @dataclass(frozen=True)
@@ -81,10 +92,14 @@ class Conversion:
         old, new = self.old, self.new
         if old.array or new.array:
             return old.base != new.base or old.array != new.array
+        if new.base == "name":
+            return False  # it is cut instead
         if new.base in ("text", "character varying") and "." not in old.base:
             return bool(new.modifiers) and not (
                 old.base == new.base and bool(old.modifiers) and old.modifiers[0] <= new.modifiers[0]
             )
+        if old.base == new.base == "numeric":
+            return bool(new.modifiers) and not (bool(old.modifiers) and _digits(old) <= _digits(new))
         if old.base in _INTEGERS and new.base in _INTEGERS:
             narrower = _INTEGERS.index(new.base) < _INTEGERS.index(old.base)
             return narrower or (new.base == "numeric" and bool(new.modifiers) and self.rewrites)
@@ -92,21 +107,22 @@ class Conversion:
 
     @property
     def may_lose(self) -> bool:
-        """Whether values may come out changed for good: rounded, cut, or without a part."""
+        """Whether values may come out changed for good: rounded, cut, spelled otherwise, without a part. So it is unless it is known not to be."""
         old, new = self.old, self.new
-        if old.array != new.array:
+        if old == new:
             return False
-        if old.base in _TIMES and new.base in _TIMES:
-            if old.base == new.base:
-                return _precision(new) < _precision(old)
-            return not (old.base.startswith("timestamp") and new.base.startswith("timestamp")) and old.base != "date"
+        if old.base == new.base == "numeric":  # too many digits before the point fail; those behind it are rounded
+            return bool(new.modifiers) and _scale(new) < (_scale(old) if old.modifiers else 99)
+        if old.base == new.base and old.base in (*_TIMES, "interval"):
+            return old.fields != new.fields or _precision(new) < _precision(old)
+        if old.base == new.base or new.base in ("text", "character varying", "character"):
+            return False  # what is too long fails, and all can be written as text
         if old.base in _INTEGERS[:3]:
-            return (new.base in _FLOATS and old.base == "bigint") or (new.base == "real" and old.base == "integer")
-        if old.base == "numeric" or old.base in _FLOATS:
-            if new.base == "numeric":
-                return bool(new.modifiers) and _scale(new) < (_scale(old) if old.modifiers else 99)
-            return new.base not in _TEXTS and (old.base, new.base) != ("real", "double precision")
-        return False  # texts that are too long, and labels that are gone, fail
+            exact = _INTEGERS + {"smallint": _FLOATS, "integer": _FLOATS[1:]}.get(old.base, ())
+            return new.base not in exact  # what is too large fails
+        if ("." in new.base and (old.base in _TEXTS or "." in old.base)) or (old.base in _TEXTS and new.base == "json"):
+            return False  # labels that are gone fail, and so does what is no json
+        return (old.base, new.base) not in _KEPT
 
 
 def _precision(t: Type) -> int:
@@ -115,3 +131,8 @@ def _precision(t: Type) -> int:
 
 def _scale(t: Type) -> int:
     return t.modifiers[1] if len(t.modifiers) > 1 else 0
+
+
+def _digits(t: Type) -> int:
+    """Before the point."""
+    return t.modifiers[0] - _scale(t)

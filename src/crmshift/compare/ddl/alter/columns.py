@@ -37,8 +37,13 @@ def column_type(a: Alteration) -> list[Statement]:
     if conversion.rewrites or user_defined:
         hazards.insert(0, rewrites(a.on))
     if conversion.may_lose and "generated" not in a.now.attributes:
-        hazards.insert(0, loses(f"values of {a.on}.{a.column} that {new} cannot hold are rounded or cut"))
-    elif conversion.may_fail or user_defined:
+        hazards.insert(
+            0,
+            loses(
+                f"values of {a.on}.{a.column} that {new} cannot hold as they are come out rounded, cut or spelled otherwise"
+            ),
+        )
+    if conversion.may_fail or user_defined:
         hazards.append(may_fail(f"where a value of {a.on}.{a.column} is none of {new}"))
     said = a.of_column(f"type {new}{collation}{using}", *hazards)
     if using and "default" in a.was.attributes:

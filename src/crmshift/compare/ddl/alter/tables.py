@@ -9,6 +9,7 @@ from crmshift.compare.ddl.statement import (
     CannotBeMade,
     Statement,
     locks,
+    loses,
     may_fail,
     of_new,
     rewrites,
@@ -19,7 +20,8 @@ from crmshift.compare.model import Kind, Object
 
 
 def persistence(a: Alteration) -> list[Statement]:
-    return a.table(f"set {a.new or 'logged'}", rewrites(a.on), locks(a.on))
+    emptied = [loses("a crash of the server empties it from then on")] if a.new == "unlogged" else []
+    return a.table(f"set {a.new or 'logged'}", *emptied, rewrites(a.on), locks(a.on))
 
 
 def inherits(a: Alteration) -> list[Statement]:
