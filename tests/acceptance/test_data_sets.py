@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from crmshift.demo.load import load_folder
 from tests.acceptance.catalogue import catalogue, changes
-from tests.acceptance.commandline import REPOSITORY, Answer, must
+from tests.acceptance.commandline import Answer, must
 from tests.acceptance.conftest import Crm
 from tests.acceptance.crm import Connection
 from tests.acceptance.traffic import Traffic, cross, differences
-from tests.support.databases import register_template
+from tests.support.data_sets import each, needs
 
 pytestmark = [pytest.mark.default_pg, pytest.mark.slow]
 
-DATA = Path(os.environ.get("CRMSHIFT_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
-FOLDERS = sorted(path.parent.name for path in DATA.glob("*/contacts.csv"))
 WRITES = 2000
 CROSSING_WRITES = 40  # of each of four applications
-
-
-def _load(folder: Path) -> Callable[[str], None]:
-    def build(dsn: str) -> None:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            load_folder(connection, folder)
-            connection.execute("vacuum analyze")
-
-    return build
-
-
-for name in FOLDERS:
-    register_template(f"data_{name}", base="legacy", build=_load(DATA / name))
-
-
-def _folders() -> list[Any]:
-    missing = pytest.mark.skip(f"no data sets in {DATA}: set CRMSHIFT_TEST_DATA")
-    return list(FOLDERS) or [pytest.param("none", marks=missing)]
 
 
 def _count(connection: Connection, query: str) -> int:
@@ -54,7 +30,7 @@ def _count(connection: Connection, query: str) -> int:
     return int(row[0])
 
 
-@pytest.mark.parametrize("folder", _folders())
+@pytest.mark.parametrize("folder", each())
 def test_all_the_way_and_back(folder: str, make_crm: Callable[[str], Crm]) -> None:
     crm = make_crm(f"data_{folder}")
     seed = random.Random(folder).randrange(10**6)
@@ -117,9 +93,8 @@ def _everything_arrived(live: Connection, record: Connection) -> None:
         )
 
 
+@needs("openstates_people")
 def test_openstates_people_keep_what_a_narrower_schema_would_lose(make_crm: Callable[[str], Crm]) -> None:
-    if "openstates_people" not in FOLDERS:
-        pytest.skip(f"no openstates_people in {DATA}: set CRMSHIFT_TEST_DATA")
     crm = make_crm("data_openstates_people")
     must(0, "apply", "--to", "parallel-operation", "--yes", dsn=crm.dsn)
     with psycopg.connect(crm.dsn, autocommit=True) as live:

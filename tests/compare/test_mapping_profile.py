@@ -11,8 +11,8 @@ import pytest
 
 from crmshift.compare.mapped.losses import Counted
 from tests.acceptance.commandline import must
-from tests.acceptance.test_data_sets import DATA, FOLDERS
 from tests.compare.narrowing import Change, execute, project, report, the, told
+from tests.support.data_sets import each, needs
 from tests.support.servers import Server
 from tests.support.templates import apply_to
 
@@ -162,12 +162,11 @@ def test_a_role_that_sees_some_of_the_rows_is_refused(rows: str) -> None:
 
 @pytest.mark.default_pg
 @pytest.mark.slow
+@needs("openstates_people")
 def test_real_people_against_the_types_of_a_narrower_schema(
     make_database: Callable[[str], str], tmp_path: Path
 ) -> None:
     """Phone numbers of more than 20 characters, and people nobody knows the day of: as the data set's own description counts them."""
-    if "openstates_people" not in FOLDERS:
-        pytest.skip(f"no openstates_people in {DATA}: set CRMSHIFT_TEST_DATA")
     folder = project(
         tmp_path,
         ("schema/customers", "phone1       text,", "phone1       varchar(20),"),
@@ -183,10 +182,7 @@ def test_real_people_against_the_types_of_a_narrower_schema(
 
 @pytest.mark.default_pg
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "folder",
-    FOLDERS or [pytest.param("none", marks=pytest.mark.skip(f"no data sets in {DATA}: set CRMSHIFT_TEST_DATA"))],
-)
+@pytest.mark.parametrize("folder", each())
 def test_real_rows_lose_nothing(make_database: Callable[[str], str], folder: str) -> None:
     dsn = make_database(f"data_{folder}")
     assert told(report(dsn, profiled=True)) == set()
