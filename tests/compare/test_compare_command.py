@@ -14,6 +14,7 @@ import pytest
 
 from crmshift.compare.scratch import PREFIX
 from tests.acceptance.commandline import Answer, must, start
+from tests.compare.drift import drift
 from tests.support.servers import Server
 from tests.support.templates import apply_to
 
@@ -217,17 +218,8 @@ def test_what_the_plan_made_is_the_same(make_database: Callable[[str], str], tem
 def test_drift_is_named(make_database: Callable[[str], str]) -> None:
     dsn = make_database("parallel")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        body = connection.execute("select pg_get_functiondef('crmshift.tg_contacts'::regproc)").fetchone()
-        assert body is not None
-        connection.execute(body[0].replace("begin", "begin\n    perform 1;", 1))
-        connection.execute("""
-            drop index public.customer_has_one_primary_lead;
-            alter table public.contacts disable trigger crmshift_sync_update;
-            alter policy customers_of_workspace on public.customers using (true);
-            create policy open_to_all on public.leads using (true);
-            alter table public.leads no force row level security;
-            create function crmshift.extra() returns int language sql as 'select 1';
-        """)
+        drift(connection)
+        connection.execute("create function crmshift.extra() returns int language sql as 'select 1'")
     answer = must(1, "compare", "--format", "json", dsn=dsn)
     assert told(answer) == {
         ("changed", "function", "crmshift.tg_contacts()"),

@@ -15,6 +15,7 @@ from crmshift.compare.difference import compare
 from crmshift.compare.read import read
 from crmshift.db import connect
 from tests.acceptance.commandline import must
+from tests.compare.drift import drift
 from tests.compare.test_ddl import execute
 from tests.support import templates
 
@@ -71,16 +72,7 @@ def test_drift_is_named_and_mended(make_database: Callable[[str], str], tmp_path
     dsn = make_database("parallel")
     with psycopg.connect(dsn, autocommit=True) as connection:
         before = read(connection, "before")
-        body = connection.execute("select pg_get_functiondef('crmshift.tg_contacts'::regproc)").fetchone()
-        assert body is not None
-        connection.execute(body[0].replace("begin", "begin\n    perform 1;", 1))
-        connection.execute("""
-            drop index public.customer_has_one_primary_lead;
-            alter table public.contacts disable trigger crmshift_sync_update;
-            alter policy customers_of_workspace on public.customers using (true);
-            create policy open_to_all on public.leads using (true);
-            alter table public.leads no force row level security;
-        """)
+        drift(connection)
         # It stands on what is mended, and is not crmshift's.
         connection.execute("create index theirs on public.leads (created_at)")
     named = must(1, "compare", dsn=dsn).out

@@ -136,30 +136,25 @@ def _nullability(sides: Sides, table: str, name: str, column: Object) -> Iterato
         return
     for way in required:
         counting = Counting(Count.NULLS, table, (name,))
-        what = f"may be NULL here, and {way.table}.{way.column} is NOT NULL"
-        yield Loss(
-            Aspect.NOT_NULL,
-            Verdict.NARROWED,
-            table,
-            what,
-            (name,),
-            target=f"{way.table}.{way.column}",
-            counting=counting,
-        )
+        yield _may_be_null(table, name, way, f"and {way.table}.{way.column} is NOT NULL", counting)
     for way in sides.ways_of(table, name):
         told = way.how is How.COMPUTES and not way.conditional and not _MAKES_A_VALUE.search(way.expression)
         if told and way.column and _is_required(sides, way):
             counting = Counting(Count.NULLS, way.table, (way.column,), mapping=way.mapping)
-            what = f"may be NULL here, and {way.table}.{way.column}, which is computed from it, is NOT NULL"
-            yield Loss(
-                Aspect.NOT_NULL,
-                Verdict.NARROWED,
-                table,
-                what,
-                (name,),
-                target=f"{way.table}.{way.column}",
-                counting=counting,
-            )
+            what = f"and {way.table}.{way.column}, which is computed from it, is NOT NULL"
+            yield _may_be_null(table, name, way, what, counting)
+
+
+def _may_be_null(table: str, name: str, way: Way, what: str, counting: Counting) -> Loss:
+    return Loss(
+        Aspect.NOT_NULL,
+        Verdict.NARROWED,
+        table,
+        f"may be NULL here, {what}",
+        (name,),
+        target=f"{way.table}.{way.column}",
+        counting=counting,
+    )
 
 
 def _is_required(sides: Sides, way: Way) -> bool:
